@@ -1,0 +1,1 @@
+"""oamkit: a learning kit for the Open Application Model (OAM) on Kubernetes."""

@@ -1,0 +1,231 @@
+"""The one seam through which the kit runs other programs.
+
+Code that runs a program takes a :class:`Runner`. :class:`SubprocessRunner` really runs it; :class:`FakeRunner` answers from a
+table, for tests; :class:`RecordingRunner` passes on to another one and remembers the calls. Nothing here uses a shell.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from oamkit.errors import CommandError, MissingToolError
+
+__all__ = ["Completed", "FakeRunner", "RecordingRunner", "Runner", "SubprocessRunner"]
+
+STDERR_LINES = 20
+"""How many last lines of standard error a :class:`~oamkit.errors.CommandError` keeps."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A program that has ended.
+
+    Attributes:
+        argv: The program and its arguments.
+        returncode: Its exit code.
+        stdout: What it wrote to standard output.
+        stderr: What it wrote to standard error.
+        duration: Seconds that it ran.
+    """
+
+    argv: tuple[str, ...]
+    returncode: int = 0
+    stdout: str = ""
+    stderr: str = ""
+    duration: float = 0.0
+
+
+class Runner(Protocol):
+    """Runs a program and waits for its end."""
+
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        timeout: float,
+        input: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        check: bool = True,
+        secrets: Sequence[str] = (),
+    ) -> Completed:
+        """Run a program.
+
+        Args:
+            argv: The program and its arguments; never a shell's command line.
+            timeout: Seconds after which it is killed.
+            input: Text for its standard input; nothing by default.
+            env: Its whole environment; ours by default.
+            cwd: Its working folder; ours by default.
+            check: Whether an exit code other than 0 raises.
+            secrets: Texts that are masked in errors.
+
+        Raises:
+            CommandError: It ended with another exit code than 0 (with ``check``), or took too long.
+            MissingToolError: There is no such program.
+        """
+        ...  # pragma: no cover - a protocol
+
+
+class SubprocessRunner:
+    """Runs programs for real.
+
+    Example:
+        >>> SubprocessRunner().run(["echo", "hello"], timeout=5).stdout
+        'hello\\n'
+    """
+
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        timeout: float,
+        input: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        check: bool = True,
+        secrets: Sequence[str] = (),
+    ) -> Completed:
+        """See :meth:`Runner.run`."""
+        words = tuple(str(word) for word in argv)
+        start = time.monotonic()
+        try:
+            done = subprocess.run(
+                words,
+                timeout=timeout,
+                input=input,
+                stdin=subprocess.DEVNULL if input is None else None,
+                env=dict(env) if env is not None else None,
+                cwd=cwd,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+        except FileNotFoundError as error:
+            if cwd is not None and not cwd.is_dir():
+                raise
+            raise MissingToolError(
+                f"The program {words[0]} isn't there.",
+                hint="Run 'oamkit doctor': it says what is missing and how to install it.",
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            stderr = error.stderr if isinstance(error.stderr, bytes) else b""
+            raise CommandError(
+                _mask(words, secrets),
+                returncode=None,
+                stderr=_tail(_mask_text(stderr.decode(errors="replace"), secrets)),
+                duration=time.monotonic() - start,
+            ) from error
+        result = Completed(
+            words, done.returncode, done.stdout, done.stderr, time.monotonic() - start
+        )
+        if check:
+            raise_for_code(result, secrets)
+        return result
+
+
+def raise_for_code(result: Completed, secrets: Sequence[str] = ()) -> None:
+    """Raise a :class:`~oamkit.errors.CommandError` if the program ended with another exit code than 0."""
+    if result.returncode != 0:
+        raise CommandError(
+            _mask(result.argv, secrets),
+            returncode=result.returncode,
+            stderr=_tail(_mask_text(result.stderr or result.stdout, secrets)),
+            duration=result.duration,
+        )
+
+
+@dataclass
+class RecordingRunner:
+    """Passes every call on to another runner and remembers it.
+
+    Attributes:
+        inner: The runner that does the work.
+        calls: The ``argv`` of each call so far.
+    """
+
+    inner: Runner = field(default_factory=SubprocessRunner)
+    calls: list[tuple[str, ...]] = field(default_factory=list)
+
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        timeout: float,
+        input: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        check: bool = True,
+        secrets: Sequence[str] = (),
+    ) -> Completed:
+        """See :meth:`Runner.run`."""
+        self.calls.append(tuple(str(word) for word in argv))
+        return self.inner.run(
+            argv, timeout=timeout, input=input, env=env, cwd=cwd, check=check, secrets=secrets
+        )
+
+
+Answer = Completed | Callable[[tuple[str, ...]], Completed]
+
+
+@dataclass
+class FakeRunner:
+    """Answers from a table instead of running anything.
+
+    Attributes:
+        answers: From the first words of a command to its answer; the longest match wins. A command that matches nothing
+            raises :class:`~oamkit.errors.MissingToolError`, as a machine without the program does.
+
+    Example:
+        >>> fake = FakeRunner({("docker", "info"): Completed((), stdout="ok")})
+        >>> fake.run(["docker", "info", "--format", "json"], timeout=1).stdout
+        'ok'
+    """
+
+    answers: dict[tuple[str, ...], Answer] = field(default_factory=dict)
+
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        timeout: float,
+        input: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        check: bool = True,
+        secrets: Sequence[str] = (),
+    ) -> Completed:
+        """See :meth:`Runner.run`."""
+        words = tuple(str(word) for word in argv)
+        for length in range(len(words), 0, -1):
+            answer = self.answers.get(words[:length])
+            if answer is not None:
+                result = answer(words) if callable(answer) else answer
+                result = Completed(
+                    words, result.returncode, result.stdout, result.stderr, result.duration
+                )
+                if check:
+                    raise_for_code(result, secrets)
+                return result
+        raise MissingToolError(f"The program {words[0]} isn't there.")
+
+
+def _mask_text(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return text
+
+
+def _mask(argv: Sequence[str], secrets: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_mask_text(word, secrets) for word in argv)
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.splitlines()[-STDERR_LINES:])
