@@ -1,0 +1,61 @@
+# make help   shows what can be made. Everything is set up by the targets themselves.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The first Python that is new enough, unless one is named: make PYTHON=/opt/python3.13 course
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done; echo python3)
+# kind | sandbox | kubeconfig; empty: kind where Docker runs, the sandbox elsewhere
+PROVIDER ?=
+LESSONS ?=
+NAME ?=
+BIN := .venv/bin
+
+.PHONY: help setup setup-dev course lab test test-fast lint format lock binaries bench clean
+
+help:  ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is missing. Debian, Ubuntu: apt install python3 python3-venv"; exit 1; }
+	@$(PYTHON) scripts/bootstrap.py course
+
+setup-dev:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is missing. Debian, Ubuntu: apt install python3 python3-venv"; exit 1; }
+	@$(PYTHON) scripts/bootstrap.py dev
+
+course: setup  ## Run the whole course on this machine, end to end [PROVIDER=sandbox|kind LESSONS="03 06"]
+	@$(BIN)/oamkit course $(if $(PROVIDER),--provider $(PROVIDER)) $(LESSONS)
+
+lab: setup  ## Open the course in JupyterLab
+	@$(BIN)/oamkit lab
+
+test: setup-dev lint  ## Run all tests
+	@$(BIN)/python -m pytest --durations=15
+
+test-fast: setup-dev  ## Run the tests that need no cluster and no built programs
+	@$(BIN)/python -m pytest -m "not sandbox and not e2e and not notebooks and not binaries"
+
+lint: setup-dev  ## Check style, types, layers and shell scripts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "Run: make format"; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/shellcheck scripts/*.sh .ci/run
+
+format: setup-dev  ## Bring the code into the project's form
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+binaries: setup  ## Build the wheel with Kubernetes, kubectl, helm, kind and cue (cached)
+	@$(BIN)/python binaries/build_wheel.py
+
+bench: setup-dev  ## Measure: make bench NAME=sandbox (runtime)
+	@test -n "$(NAME)" || { echo "Which one? make bench NAME=$$(ls benchmarks/*.py | xargs -n1 basename | sed 's/.py$$//' | grep -v '^_' | paste -sd'|')"; exit 2; }
+	@$(BIN)/python -m benchmarks.$(NAME)
+
+lock: setup-dev  ## Write requirements/*.lock anew from pyproject.toml
+	@$(BIN)/python scripts/lock.py
+
+clean:  ## Remove what was built here (the sandbox and the caches stay: oamkit sandbox reset)
+	@rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .venv

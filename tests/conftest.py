@@ -1,0 +1,46 @@
+"""What all tests share: a scrubbed environment, and a look at what each of them leaves behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Set before anything of oamkit is imported: nothing of the machine's user takes part in a test.
+for name in list(os.environ):
+    if name.lower().endswith("_proxy") or name in {"KUBECONFIG", "OAMKIT_PROVIDER", "OAMKIT_LANG"}:
+        del os.environ[name]
+os.environ["NO_COLOR"] = "1"
+os.environ["JUPYTER_PLATFORM_DIRS"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _no_threads_left() -> Iterator[None]:
+    """Fail a test that leaves a non-daemon thread of its own running."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        if not thread.daemon:
+            thread.join(timeout=5)
+            assert not thread.is_alive(), f"the test left the thread {thread.name} running"
+
+
+@pytest.fixture
+def project_root() -> Path:
+    """The folder of the checkout."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh ``OAMKIT_HOME``; the shared cache of built programs stays."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("OAMKIT_HOME", str(folder))
+    yield folder
+    from oamkit import paths
+
+    shutil.rmtree(paths.runtime(), ignore_errors=True)
