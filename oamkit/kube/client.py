@@ -84,6 +84,7 @@ class Client:
         if self._session is not None:
             await self._session.close()
             self._session = None
+            await asyncio.sleep(0)  # aborted connections are closed in the loop's next round
 
     async def request(
         self,
@@ -348,12 +349,15 @@ class Client:
             if response.status >= 400:
                 raise _api_error(response.status, await response.read(), f"WATCH {path}")
             _keep_alive(response)
-            async for line in _lines(response.content):
-                event = _decode(line, "application/json")
-                obj = event["object"]
-                if event["type"] == "ERROR":
-                    raise _api_error(int(obj.get("code") or 500), line, f"WATCH {path}", obj)
-                yield WatchEvent(event["type"], obj)
+            try:
+                async for line in _lines(response.content):
+                    event = _decode(line, "application/json")
+                    obj = event["object"]
+                    if event["type"] == "ERROR":
+                        raise _api_error(int(obj.get("code") or 500), line, f"WATCH {path}", obj)
+                    yield WatchEvent(event["type"], obj)
+            finally:
+                _abort(response)
 
     async def _send(
         self,
@@ -422,7 +426,7 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
 
 def _keep_alive(response: aiohttp.ClientResponse) -> None:
     """Notice within a minute when the network dropped an idle watch without a word."""
-    transport = response.connection.transport if response.connection else None
+    transport = _transport(response)
     sock = transport.get_extra_info("socket") if transport else None
     if sock is None:
         return
@@ -430,6 +434,17 @@ def _keep_alive(response: aiohttp.ClientResponse) -> None:
     for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, name):  # not everywhere
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    """End a watch's connection at once; a polite end of TLS would wait for a server that may be gone."""
+    transport = _transport(response)
+    if transport is not None:
+        transport.abort()
+
+
+def _transport(response: aiohttp.ClientResponse) -> asyncio.Transport | None:
+    return response.connection.transport if response.connection else None
 
 
 def _decode(raw: bytes, content_type: str) -> Json:

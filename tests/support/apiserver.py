@@ -7,6 +7,7 @@ stopped by their process id, and all files are below the folder that is given.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -14,8 +15,6 @@ import socket
 import ssl
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -189,16 +188,18 @@ class ControlPlane:
 
     def _wait_ready(self) -> None:
         context = ssl._create_unverified_context()
-        request = urllib.request.Request(f"{self.server}/readyz")
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             for name, process in self._processes.items():
                 if process.poll() is not None:
                     raise AssertionError(f"{name} ended:\n{self.log(name)[-3000:]}")
-            with contextlib.suppress(urllib.error.URLError, OSError):
-                with urllib.request.urlopen(request, context=context, timeout=5) as response:
-                    if response.status == 200:
-                        return
+            request = http.client.HTTPSConnection(
+                "127.0.0.1", self._port, timeout=5, context=context
+            )
+            with contextlib.closing(request), contextlib.suppress(OSError):
+                request.request("GET", "/readyz")
+                if request.getresponse().status == 200:
+                    return
             time.sleep(0.05)
         raise AssertionError(f"not ready:\n{self.log('kube-apiserver')[-3000:]}")
 
