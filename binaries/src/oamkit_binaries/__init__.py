@@ -53,16 +53,14 @@ def path(name: str) -> Path:
         OSError: The link can't be made, because the cache folder can't be written to.
     """
     if name not in _NAMES:
-        raise ValueError(
-            f"oamkit-binaries has no program {name!r}, only {', '.join(_NAMES)}."
-        )
+        raise ValueError(f"oamkit-binaries has no program {name!r}, only {', '.join(_NAMES)}.")
     _check()
     # A folder for each place of installation: virtual environments side by side don't take one another's links, and an
     # upgrade in place needs no new ones.
     key = hashlib.sha256(str(_PROGRAM).encode()).hexdigest()[:16]
     link = cache().absolute() / "programs" / key / name
     try:
-        if os.readlink(link) == str(_PROGRAM):
+        if link.readlink() == _PROGRAM:
             return link
     except OSError:
         pass  # not there yet, or something else is in its place
