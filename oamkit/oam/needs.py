@@ -1,0 +1,113 @@
+"""Tells which facts rendering still lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from oamkit.errors import OamKitError
+from oamkit.oam import legacy
+from oamkit.oam.application import ApplicationConfiguration, ComponentEntry
+from oamkit.oam.definitions import TraitDefinition
+from oamkit.oam.kinds import TRAIT_DEFINITION, TypedReference
+from oamkit.oam.resolve import resolve_component, resolve_scope, trait_definition_names
+from oamkit.oam.world import KindKey, MissingFactError, ObjectKey, World, definition_key
+
+__all__ = ["Needs", "needs"]
+
+
+@dataclass(slots=True)
+class Needs:
+    """Facts to look up; false if there are none.
+
+    Args:
+        objects: Objects to read.
+        kinds: Kinds to find by API discovery.
+    """
+
+    objects: set[ObjectKey] = field(default_factory=set)
+    kinds: set[KindKey] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.objects or self.kinds)
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Note a missing fact that shows inside; any other error is rendering's to tell."""
+        try:
+            yield
+        except MissingFactError as missing:
+            if isinstance(missing.key, ObjectKey):
+                self.objects.add(missing.key)
+            else:
+                self.kinds.add(missing.key)
+        except OamKitError:
+            pass
+
+
+def needs(app: ApplicationConfiguration, world: World) -> Needs:
+    """Return the facts that :func:`~oamkit.oam.render.render` wants and ``world`` doesn't have.
+
+    Call it until it returns nothing: facts lead to further ones, in at most four rounds.
+
+    Example:
+        >>> app = ApplicationConfiguration.parse({
+        ...     "metadata": {"name": "example"}, "spec": {"components": [{"componentName": "web"}]}})
+        >>> [key.name for key in needs(app, World()).objects]
+        ['web']
+    """
+    wanted = Needs()
+    for entry in app.components:
+        with wanted.noting():
+            template = resolve_component(app, entry, world).workload
+            if isinstance(template, dict):
+                _need_kind(TypedReference.to(template), world, wanted)
+        definitions = [
+            definition
+            for trait in entry.traits
+            if isinstance(trait.trait, dict)
+            and (definition := _need_definition(trait.trait, world, wanted))
+        ]
+        if any(definition.revision_enabled for definition in definitions):
+            _need_recorded(app, entry, world, wanted)
+        for scope in entry.scopes:
+            _need_kind(scope, world, wanted)
+            key = ObjectKey.at(scope, app.namespace)
+            if key not in world.objects:
+                wanted.objects.add(key)
+            with wanted.noting():
+                resolve_scope(app, scope, world)
+    return wanted
+
+
+def _need_kind(reference: TypedReference, world: World, wanted: Needs) -> None:
+    """Want a kind in its own API version and, to save a round, in the one it may be converted to."""
+    successor = legacy.successor(reference.api_version, reference.kind)
+    for api_version in filter(None, (reference.api_version, successor)):
+        key = KindKey(api_version, reference.kind)
+        if key not in world.kinds:
+            wanted.kinds.add(key)
+
+
+def _need_definition(
+    trait: dict[str, object], world: World, wanted: Needs
+) -> TraitDefinition | None:
+    _need_kind(TypedReference.to(trait), world, wanted)
+    with wanted.noting():
+        for name in trait_definition_names(trait, world):
+            key = definition_key(TRAIT_DEFINITION, name)
+            if key not in world.objects:
+                wanted.objects.add(key)
+            elif (found := world.object(key)) is not None:
+                return TraitDefinition.parse(found)
+    return None
+
+
+def _need_recorded(
+    app: ApplicationConfiguration, entry: ComponentEntry, world: World, wanted: Needs
+) -> None:
+    for recorded in app.recorded:
+        key = ObjectKey.at(recorded.reference, app.namespace)
+        if recorded.component_name == entry.name and key not in world.objects:
+            wanted.objects.add(key)

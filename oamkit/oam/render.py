@@ -1,0 +1,242 @@
+"""Turns an ApplicationConfiguration into the Kubernetes objects that it stands for (contract 3).
+
+Per entry of ``spec.components``: find the Component, put the parameters' values into its workload, say the workload and
+the traits in API versions that the cluster serves, name them, mark them as the application's, and tell each trait which
+workload it works on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from oamkit.errors import RenderError
+from oamkit.oam import fieldpath, legacy, naming, parameters
+from oamkit.oam.application import (
+    ApplicationConfiguration,
+    ComponentEntry,
+    RecordedWorkload,
+    TraitEntry,
+)
+from oamkit.oam.component import Component
+from oamkit.oam.kinds import (
+    LABEL_REVISION,
+    ROLE_TRAIT,
+    ROLE_WORKLOAD,
+    Obj,
+    TypedReference,
+)
+from oamkit.oam.metadata import metadata_of, stamp
+from oamkit.oam.plan import Plan, RenderedComponent, RenderedScope, RenderedTrait
+from oamkit.oam.resolve import (
+    resolve_component,
+    resolve_scope,
+    resolve_trait_definition,
+    served,
+    wrapping,
+)
+from oamkit.oam.shape import copied, kind_of, quoted, text
+from oamkit.oam.world import ObjectKey, World
+
+__all__ = ["render"]
+
+Taken: TypeAlias = defaultdict[tuple[str, str], set[str]]
+"""Names that traits have in this application, per kind."""
+
+
+def render(app: ApplicationConfiguration, world: World) -> Plan:
+    """Render an application.
+
+    Args:
+        app: The application.
+        world: All facts that :func:`oamkit.oam.needs.needs` names.
+
+    Returns:
+        New objects; nothing in ``app`` or ``world`` is changed or shared.
+
+    Raises:
+        RenderError: A component, parameter, definition or scope isn't there or doesn't fit, or two parts of the
+            application make the same object. Nothing is rendered then.
+    """
+    occurrences = Counter(entry.name for entry in app.components)
+    seen: Counter[str] = Counter()
+    taken = _given_names(app)
+    rendered: list[RenderedComponent] = []
+    for entry in app.components:
+        recorded = [record for record in app.recorded if record.component_name == entry.name]
+        if occurrences[entry.name] > 1:  # the component's nth use takes up what its nth use left
+            recorded = recorded[seen[entry.name] : seen[entry.name] + 1]
+        seen[entry.name] += 1
+        rendered.append(_Renderer(app, world, entry, recorded, taken).component())
+    plan = Plan(tuple(rendered))
+    _refuse_twins(plan)
+    return plan
+
+
+def _given_names(app: ApplicationConfiguration) -> Taken:
+    taken: Taken = defaultdict(set)
+    for entry in app.components:
+        for trait in entry.traits:
+            if isinstance(trait.trait, dict):
+                ref = TypedReference.to(trait.trait)
+                taken[legacy.family(ref.api_version, ref.kind)].add(ref.name)
+    return taken
+
+
+def _refuse_twins(plan: Plan) -> None:
+    places: dict[tuple[str, ...], str] = {}
+    for part in plan.parts():
+        ref = part.reference
+        identity = (*legacy.family(ref.api_version, ref.kind), ref.name)
+        first = places.setdefault(identity, part.field)
+        if first != part.field:
+            raise RenderError(
+                f"{first} and {part.field} both make the {ref.kind} {quoted(ref.name)}",
+                hint="Give one of them another metadata.name; a Component can have a parameter for it.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Renderer:
+    """Renders one entry of ``spec.components``."""
+
+    app: ApplicationConfiguration
+    world: World
+    entry: ComponentEntry
+    recorded: Sequence[RecordedWorkload]
+    taken: Taken
+
+    def component(self) -> RenderedComponent:
+        entry, name = self.entry, self.entry.name
+        component = resolve_component(self.app, entry, self.world)
+        revision = entry.revision_name or component.latest_revision
+        with wrapping(f"cannot resolve parameter values for component {quoted(name)}"):
+            settings = parameters.resolve(component.parameters, entry.parameter_values)
+        with wrapping(f"cannot render workload for component {quoted(name)}"):
+            workload = _copied_object(component.workload, "workload")
+            parameters.apply(workload, settings)
+            conversion = served(workload, self.world)
+            workload = conversion.obj if conversion else workload
+            metadata_of(workload)
+        traits = [self._trait(trait) for trait in entry.traits]
+        enabled = any(trait.definition and trait.definition.revision_enabled for trait in traits)
+        with wrapping(f"cannot render workload for component {quoted(name)}"):
+            self._name_workload(workload, component, revision, enabled)
+        self._name_traits(traits, revision)
+        for trait in traits:
+            _point(trait, TypedReference.to(workload))
+        return RenderedComponent(
+            field=entry.field,
+            name=name,
+            revision_name=revision,
+            workload=workload,
+            conversion=conversion,
+            revision_enabled=enabled,
+            traits=tuple(traits),
+            scopes=tuple(
+                RenderedScope(scope, resolve_scope(self.app, scope, self.world))
+                for scope in entry.scopes
+            ),
+        )
+
+    def _trait(self, entry: TraitEntry) -> RenderedTrait:
+        with wrapping(f"cannot render trait for component {quoted(self.entry.name)}"):
+            trait = _copied_object(entry.trait, "trait")
+        definition = resolve_trait_definition(trait, self.world)
+        with wrapping(f"cannot render trait for component {quoted(self.entry.name)}"):
+            conversion = served(trait, self.world)
+            trait = conversion.obj if conversion else trait
+            metadata_of(trait)
+        return RenderedTrait(entry.field, trait, definition, conversion)
+
+    def _name_workload(
+        self, workload: Obj, component: Component, revision: str, enabled: bool
+    ) -> None:
+        recorded, label = self._recorded_workload() if enabled else (None, "")
+        name = naming.workload_name(
+            self.entry.name,
+            given=_name_of(workload),
+            revision_enabled=enabled,
+            latest_revision=component.latest_revision,
+            recorded=recorded,
+            recorded_revision=label,
+        )
+        stamp(
+            workload,
+            self.app,
+            name=name,
+            component=self.entry.name,
+            revision=revision,
+            role=ROLE_WORKLOAD,
+        )
+
+    def _recorded_workload(self) -> tuple[TypedReference | None, str]:
+        """Return the workload that the last pass applied, if it still exists, and its revision."""
+        for record in reversed(self.recorded):
+            live = self.world.object(ObjectKey.at(record.reference, self.app.namespace))
+            if live is not None:
+                labels = (live.get("metadata") or {}).get("labels") or {}
+                return record.reference, labels.get(LABEL_REVISION, "")
+        return None, ""
+
+    def _name_traits(self, traits: Sequence[RenderedTrait], revision: str) -> None:
+        unnamed: defaultdict[tuple[str, str], list[tuple[RenderedTrait, str]]] = defaultdict(list)
+        names: dict[str, str] = {}
+        for trait, entry in zip(traits, self.entry.traits, strict=True):
+            with wrapping(f"cannot render trait for component {quoted(self.entry.name)}"):
+                names[trait.field] = _name_of(trait.obj)
+            if not names[trait.field]:
+                ref = trait.reference
+                generated = naming.generated_trait_name(
+                    self.entry.name,
+                    trait.definition.name if trait.definition else None,
+                    naming.trait_hash(
+                        _copied_object(entry.trait, "trait"), entry.data_outputs, entry.data_inputs
+                    ),
+                )
+                unnamed[legacy.family(ref.api_version, ref.kind)].append((trait, generated))
+        for kind, members in unnamed.items():
+            recorded = [
+                ref.name
+                for record in self.recorded
+                for ref in record.traits
+                if legacy.family(ref.api_version, ref.kind) == kind
+            ]
+            chosen = naming.trait_names(
+                [generated for _, generated in members], recorded, self.taken[kind]
+            )
+            self.taken[kind].update(chosen)
+            names.update(
+                {trait.field: name for (trait, _), name in zip(members, chosen, strict=True)}
+            )
+        for trait in traits:
+            with wrapping(f"cannot render trait for component {quoted(self.entry.name)}"):
+                stamp(
+                    trait.obj,
+                    self.app,
+                    name=names[trait.field],
+                    component=self.entry.name,
+                    revision=revision,
+                    role=ROLE_TRAIT,
+                )
+
+
+def _copied_object(value: object, what: str) -> Obj:
+    if not isinstance(value, dict):
+        raise RenderError(f"cannot unmarshal {what}: expected an object, got {kind_of(value)}")
+    return copied(value)
+
+
+def _name_of(obj: Obj) -> str:
+    return text(metadata_of(obj).get("name"), "metadata.name")
+
+
+def _point(trait: RenderedTrait, workload: TypedReference) -> None:
+    """Write the workload's reference where the trait's definition wants it (contract 3.7)."""
+    if not trait.definition or not trait.definition.workload_ref_path:
+        return
+    name = trait.reference.name
+    with wrapping(f"cannot set trait {quoted(name)} reference to {quoted(workload.name)}"):
+        fieldpath.set_value(trait.obj, trait.definition.workload_ref_path, workload.to_dict())
