@@ -1,0 +1,78 @@
+"""The cluster of the course: make it, look at it, bring images to it, delete it.
+
+Where it runs is :mod:`oamkit.provider`'s choice; all verbs can be called again, and do only what is missing.
+"""
+
+from __future__ import annotations
+
+from oamkit.cluster import active
+from oamkit.cluster.base import ClusterStatus, Deleted, LoadedImage, Part
+
+__all__ = [
+    "ClusterStatus",
+    "Deleted",
+    "LoadedImage",
+    "Part",
+    "delete",
+    "ensure",
+    "load_image",
+    "status",
+    "url",
+]
+
+
+def ensure(provider: str | None = None) -> ClusterStatus:
+    """Make the cluster or start it, whichever is needed, and wait until it is usable.
+
+    Args:
+        provider: ``"sandbox"``, ``"kind"`` or ``"kubeconfig"``; chosen by looking at this machine by default. Every later verb of
+            this process works with the same one.
+
+    Returns:
+        The cluster and how it is; ``changed`` tells whether it had to be made or started.
+
+    Raises:
+        ClusterError: It can't be made or reached.
+        MissingToolError: A program that it needs isn't installed.
+        InputError: There is no provider of that name.
+    """
+    return active.provider(provider).ensure()
+
+
+def delete() -> Deleted:
+    """Delete the cluster with all that is in it. That it isn't there is no error.
+
+    Raises:
+        ClusterError: It isn't ours to delete (provider ``kubeconfig``), or can't be stopped.
+    """
+    return active.provider().delete()
+
+
+def load_image(tag: str) -> LoadedImage:
+    """Bring an image to the cluster's nodes, so that Pods can be made of it.
+
+    Args:
+        tag: The image's name, e.g. ``"flask-sample:v1"``.
+
+    Raises:
+        ImageError: There is no such image: build it first.
+        ClusterError: There is no cluster.
+    """
+    return active.provider().load_image(tag)
+
+
+def status() -> ClusterStatus:
+    """Look how the cluster is; changes nothing."""
+    return active.provider().status()
+
+
+def url(path: str = "/") -> str:
+    """Return where a path of the cluster's Ingress is.
+
+    Args:
+        path: The path.
+
+    Raises:
+        ClusterError: There is no cluster.
+    """
+    return active.provider().url() + "/" + path.lstrip("/")

@@ -1,0 +1,73 @@
+"""Real kubectl, with the command shown as the learner would type it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from oamkit import show
+from oamkit.cluster import active
+from oamkit.errors import CommandError
+from oamkit.process import Completed
+
+__all__ = ["kubectl", "run"]
+
+_HINTS = (
+    (
+        'in version "core.oam.dev/',
+        "The cluster doesn't know OAM's kinds yet: install the runtime first (lesson 05).",
+    ),
+    (
+        "no matches for kind",
+        "The cluster doesn't serve this kind in this version: see kubectl('api-resources').",
+    ),
+    ("connection refused", "The cluster doesn't run: cluster.ensure() starts it."),
+    ("was refused", "The cluster doesn't run: cluster.ensure() starts it."),
+    ('namespaces "', "Make the namespace first: kubectl('create', 'namespace', …)."),
+)
+
+
+def kubectl(*arguments: str, timeout: float = 60.0) -> show.Text:
+    """Run kubectl, and show the command.
+
+    Args:
+        *arguments: What comes after ``kubectl``, a word each.
+        timeout: Seconds.
+
+    Returns:
+        What it printed.
+
+    Raises:
+        CommandError: It ended with an error.
+        ClusterError: There is no cluster.
+
+    Example::
+
+        kubectl("get", "deployments", "-l", "app=web")
+    """
+    done = run(arguments, timeout=timeout)
+    return show.Text(done.stdout + done.stderr)
+
+
+def run(arguments: Sequence[str | Path], *, timeout: float, input: str | None = None) -> Completed:
+    """Run kubectl against the cluster in use; see :func:`kubectl`.
+
+    Args:
+        arguments: What comes after ``kubectl``.
+        timeout: Seconds.
+        input: Text for its standard input.
+    """
+    argv = ["kubectl", *arguments]
+    environ = active.environ()
+    show.command(argv)
+    try:
+        return active.runner().run(argv, timeout=timeout, input=input, env=environ)
+    except CommandError as error:
+        error_with_hint = CommandError(
+            error.argv,
+            returncode=error.returncode,
+            stderr=error.stderr,
+            duration=error.duration,
+            hint=next((hint for sign, hint in _HINTS if sign in error.stderr), ""),
+        )
+        raise error_with_hint from error

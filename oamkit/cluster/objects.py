@@ -1,0 +1,308 @@
+"""Objects of the cluster: apply, delete, get."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from oamkit.cluster import active, kubectl, manifests
+from oamkit.cluster.api import Json, Resource
+from oamkit.cluster.yaml_view import YamlView, dump
+from oamkit.errors import ApiError, CommandError
+from oamkit.show import Rendered, Table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["Change", "Changes", "Object", "Objects", "apply", "delete", "get"]
+
+_CHANGE = re.compile(
+    r'^(?P<kind>[^\s/"]+)[/ ]"?(?P<name>[^\s"]+)"?\s.*?'
+    r"(?P<verb>created|configured|unchanged|serverside-applied|deleted)",
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one object.
+
+    Attributes:
+        object: What kubectl calls it, e.g. ``"deployment.apps/web"``.
+        verb: ``"created"``, ``"configured"``, ``"unchanged"``, ``"serverside-applied"`` or ``"deleted"``.
+    """
+
+    object: str
+    verb: str
+
+
+@dataclass(frozen=True)
+class Changes(Rendered):
+    """What became of several objects.
+
+    Attributes:
+        items: One for each object.
+        empty: What to say if there is none.
+    """
+
+    items: tuple[Change, ...]
+    empty: str = "Nothing to change."
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is different now."""
+        return any(change.verb != "unchanged" for change in self.items)
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def _table(self) -> Table:
+        rows = tuple((change.object, change.verb) for change in self.items)
+        return Table(("OBJECT", "CHANGE"), rows, empty=self.empty)
+
+    def __rich__(self) -> RenderableType:
+        return self._table().__rich__()
+
+    def to_html(self) -> str:
+        """Return them as a table."""
+        return self._table().to_html()
+
+
+class Object(Mapping[str, Any], Rendered):
+    """An object of the cluster: a read-only mapping that shows itself as YAML.
+
+    Args:
+        data: The object as the API gave it.
+
+    Example:
+        >>> pod = Object({"kind": "Pod", "metadata": {"name": "web"}, "status": {"phase": "Running"}})
+        >>> pod.name, pod.at("status.phase"), pod.at("status.podIP", "none yet")
+        ('web', 'Running', 'none yet')
+    """
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._data = data
+
+    def __getitem__(self, key: str) -> Json:
+        return self._data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __repr__(self) -> str:
+        return f"<{self.get('kind', 'Object')} {self.name}>"
+
+    @property
+    def name(self) -> str:
+        """Its ``metadata.name``."""
+        return str(self.at("metadata.name", ""))
+
+    def at(self, path: str, default: Json = None) -> Json:
+        """Return the value of a field.
+
+        Args:
+            path: E.g. ``"spec.components[0].componentName"``.
+            default: What to return if there is no such field.
+        """
+        value: Json = self._data
+        for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+            try:
+                value = value[int(index)] if index else value[key]
+            except (KeyError, IndexError, TypeError):
+                return default
+        return value
+
+    def _view(self) -> YamlView:
+        return YamlView(dump(self._data))
+
+    def __rich__(self) -> RenderableType:
+        return self._view().__rich__()
+
+    def to_html(self) -> str:
+        """Return its YAML, without the fields that only machines read."""
+        return self._view().to_html()
+
+
+@dataclass(frozen=True)
+class Objects(Rendered):
+    """Several objects of one kind, with the columns that the server prints for them.
+
+    Attributes:
+        items: The objects.
+        table: The server's table.
+    """
+
+    items: tuple[Object, ...]
+    table: Table
+
+    def __iter__(self) -> Iterator[Object]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Object:
+        return self.items[index]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names."""
+        return tuple(item.name for item in self.items)
+
+    def __rich__(self) -> RenderableType:
+        return self.table.__rich__()
+
+    def to_html(self) -> str:
+        """Return the server's table."""
+        return self.table.to_html()
+
+
+def apply(
+    source: manifests.Source, *, namespace: str = "default", timeout: float = 60.0
+) -> Changes:
+    """Bring objects into the state that is written down, by ``kubectl apply``.
+
+    Args:
+        source: A file, a folder of files, an object, or several objects.
+        namespace: For objects that name none.
+        timeout: Seconds.
+
+    Returns:
+        What changed; applying the same again leaves everything ``unchanged``.
+
+    Raises:
+        InputError: A file isn't there, isn't YAML, or holds no Kubernetes object.
+        CommandError: The cluster refused an object.
+
+    Example::
+
+        apply("flask-demo/config/")
+        apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}})
+    """
+    found = manifests.load(source)
+    arguments, text = _files(source, found)
+    done = kubectl.run(["apply", *arguments, *_namespace(namespace)], timeout=timeout, input=text)
+    return Changes(_changes(done.stdout))
+
+
+def delete(
+    source: manifests.Source, *, namespace: str = "default", timeout: float = 90.0
+) -> Changes:
+    """Delete objects and wait until they are gone, by ``kubectl delete``.
+
+    Args:
+        source: A file, a folder of files, an object, or several objects.
+        namespace: For objects that name none.
+        timeout: Seconds.
+
+    Returns:
+        What was deleted; objects that weren't there are no error.
+
+    Raises:
+        InputError: A file isn't there, isn't YAML, or holds no Kubernetes object.
+        CommandError: An object couldn't be deleted in time.
+    """
+    found = manifests.load(source)
+    arguments, text = _files(source, found)
+    argv = ["delete", *arguments, "--ignore-not-found", *_namespace(namespace)]
+    try:
+        done = kubectl.run(argv, timeout=timeout, input=text)
+    except CommandError as error:
+        if "no matches for kind" not in error.stderr:
+            raise
+        # A kind that the cluster no longer serves has no objects left.
+        return Changes((), empty="Nothing to delete: the cluster doesn't serve these kinds.")
+    return Changes(_changes(done.stdout), empty="Nothing to delete.")
+
+
+@overload
+def get(kind: str, name: str, *, namespace: str = "default") -> Object: ...
+
+
+@overload
+def get(kind: str, *, namespace: str = "default", labels: str = "") -> Objects: ...
+
+
+def get(
+    kind: str, name: str | None = None, *, namespace: str = "default", labels: str = ""
+) -> Object | Objects:
+    """Read an object, or all of a kind.
+
+    Args:
+        kind: Any name that kubectl understands, e.g. ``"deployment"``, ``"deploy"``, ``"appconfig"``.
+        name: Its name; all objects of the kind by default.
+        namespace: Ignored for kinds without one.
+        labels: A label selector, e.g. ``"app=web"``.
+
+    Raises:
+        InputError: The cluster serves no such kind.
+        ApiError: There is no object of that name (``status`` 404), or the API refused.
+        ClusterError: There is no cluster, or it doesn't answer.
+    """
+    resource = active.api().resource(kind)
+    if name is None:
+        return _list(resource, namespace, labels)
+    try:
+        return Object(active.api().request("GET", resource.path(namespace, name)))
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        there = ", ".join(_list(resource, namespace, "").names) or "none at all"
+        place = f" in namespace {namespace!r}" if resource.namespaced else ""
+        raise ApiError(
+            f"There is no {resource.kind} {name!r}{place}.",
+            status=404,
+            reason=error.reason,
+            details=error.details,
+            hint=f"There is: {there}.",
+        ) from error
+
+
+def _list(resource: Resource, namespace: str, labels: str) -> Objects:
+    query = {"labelSelector": labels} if labels else {}
+    query["includeObject"] = "Object"
+    answer = active.api().request(
+        "GET",
+        resource.path(namespace),
+        query=query,
+        accept="application/json;as=Table;g=meta.k8s.io;v=v1,application/json",
+    )
+    shown = [
+        (index, column["name"].upper())
+        for index, column in enumerate(answer["columnDefinitions"])
+        if column.get("priority", 0) == 0
+    ]
+    rows = answer.get("rows") or []
+    table = Table(
+        columns=tuple(name for _, name in shown),
+        rows=tuple(tuple(str(row["cells"][index]) for index, _ in shown) for row in rows),
+        empty=f"No {resource.plural} found.",
+    )
+    return Objects(tuple(Object(row["object"]) for row in rows), table)
+
+
+def _files(
+    source: manifests.Source, found: Iterable[manifests.Manifest]
+) -> tuple[list[str | Path], str | None]:
+    if isinstance(source, str | Path):
+        return ["-f", source], None
+    items = [dict(manifest.object) for manifest in found]
+    return ["-f", "-"], json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+def _namespace(namespace: str) -> list[str]:
+    return [] if namespace == "default" else ["--namespace", namespace]
+
+
+def _changes(output: str) -> tuple[Change, ...]:
+    matches = (_CHANGE.match(line) for line in output.splitlines())
+    return tuple(Change(f"{m['kind']}/{m['name']}", m["verb"]) for m in matches if m)

@@ -1,0 +1,80 @@
+"""Where kubectl, helm and kind are on this machine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from oamkit.errors import CommandError, MissingToolError
+from oamkit.process import Completed, Runner, SubprocessRunner
+
+__all__ = ["ProgramRunner", "find"]
+
+OURS = ("cue", "helm", "kind", "kubectl")
+
+
+def find(name: str) -> Path:
+    """Return the path of a program: the kit's own build of it, or else the one on the ``PATH``.
+
+    The kit's own comes first, so that kubectl is never more than one minor version away from the sandbox's server
+    (https://kubernetes.io/releases/version-skew-policy/#kubectl).
+
+    Args:
+        name: E.g. ``"kubectl"``.
+
+    Raises:
+        MissingToolError: It is in neither place.
+    """
+    from oamkit.sandbox import programs
+
+    try:
+        return programs.find(name)
+    except MissingToolError:
+        found = shutil.which(name)
+        if found is None:
+            raise
+        return Path(found)
+
+
+class ProgramRunner:
+    """Runs the kit's own kubectl, helm and kind by their bare names; any other program as it is.
+
+    Args:
+        inner: The runner that does the work.
+    """
+
+    def __init__(self, inner: Runner | None = None) -> None:
+        self._inner = inner or SubprocessRunner()
+
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        timeout: float,
+        input: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        check: bool = True,
+        secrets: Sequence[str] = (),
+    ) -> Completed:
+        """See :meth:`oamkit.process.Runner.run`. An error shows the bare name: that is what a person types."""
+        name, *rest = argv
+        program = find(str(name)) if name in OURS else name
+        try:
+            return self._inner.run(
+                [program, *rest],
+                timeout=timeout,
+                input=input,
+                env=env,
+                cwd=cwd,
+                check=check,
+                secrets=secrets,
+            )
+        except CommandError as error:
+            raise CommandError(
+                [str(name), *error.argv[1:]],
+                returncode=error.returncode,
+                stderr=error.stderr,
+                duration=error.duration,
+            ) from error

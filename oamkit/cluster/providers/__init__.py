@@ -1,0 +1,1 @@
+"""The places that a cluster can run in, a module each; see :class:`oamkit.cluster.base.Provider`."""

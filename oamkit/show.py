@@ -1,0 +1,251 @@
+"""How results look: rich in a terminal, HTML in a notebook, plain text everywhere else.
+
+A result is a small object that knows its :meth:`Rendered.__rich__` and :meth:`Rendered.to_html`; the rest follows from them.
+What happens on the way (the command that is run, what is waited for) is printed, a line each: a line is never rewritten, so
+the same text is good for a terminal, a notebook and a log.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console, RenderableType
+
+__all__ = [
+    "Line",
+    "Rendered",
+    "Table",
+    "Text",
+    "command",
+    "say",
+    "seconds",
+    "shell_words",
+    "style_of",
+]
+
+WIDTH = 110
+"""Columns of plain text, where no terminal tells its own."""
+
+_STYLES = {
+    "ok": "green",
+    "created": "green",
+    "built": "green",
+    "installed": "green",
+    "running": "green",
+    "ready": "green",
+    "true": "green",
+    "passed": "green",
+    "warn": "yellow",
+    "warning": "yellow",
+    "configured": "yellow",
+    "upgraded": "yellow",
+    "pending": "yellow",
+    "stopped": "yellow",
+    "deleted": "yellow",
+    "fail": "red",
+    "failed": "red",
+    "false": "red",
+}
+_COLORS = {
+    "green": "var(--jp-success-color0, #1b5e20)",
+    "yellow": "var(--jp-warn-color0, #8a4b00)",
+    "red": "var(--jp-error-color0, #b71c1c)",
+}
+
+
+class _Printer(Protocol):
+    def text(self, text: str) -> None: ...
+
+
+class Rendered(ABC):
+    """A result that shows itself. Subclasses say how it looks in rich and in HTML."""
+
+    @abstractmethod
+    def __rich__(self) -> RenderableType:
+        """Return how it looks in a terminal."""
+
+    @abstractmethod
+    def to_html(self) -> str:
+        """Return how it looks in a notebook: HTML without scripts, styled by JupyterLab's own variables."""
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        console = Console(width=WIDTH, color_system=None, force_terminal=False, highlight=False)
+        with console.capture() as capture:
+            console.print(self.__rich__())
+        lines = (line.rstrip() for line in capture.get().splitlines())
+        return "\n".join(lines).strip("\n")
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def _repr_pretty_(self, printer: _Printer, cycle: bool) -> None:  # noqa: ARG002 - IPython's protocol
+        printer.text(str(self))
+
+
+@dataclass(frozen=True)
+class Table(Rendered):
+    """Rows under headings.
+
+    Attributes:
+        columns: The headings.
+        rows: A text for each column.
+        title: A line above it; none by default.
+        empty: What to say when there are no rows.
+
+    Example:
+        >>> print(Table(("NAME", "STATE"), (("web", "ok"),)))
+        NAME  STATE
+        web   ok
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    title: str = ""
+    empty: str = "Nothing."
+
+    def __rich__(self) -> RenderableType:
+        from rich import box
+        from rich.table import Table as RichTable
+        from rich.text import Text as RichText
+
+        if not self.rows:
+            return RichText(self.empty)
+        table = RichTable(
+            box=box.SIMPLE_HEAD if sys.stdout.isatty() else None,
+            title=self.title or None,
+            title_justify="left",
+            pad_edge=False,
+            padding=(0, 2, 0, 0),
+        )
+        for column in self.columns:
+            table.add_column(column, overflow="fold")
+        for row in self.rows:
+            table.add_row(*(RichText(cell, style=style_of(cell)) for cell in row))
+        return table
+
+    def to_html(self) -> str:
+        """Return a table with headings that a screen reader can name."""
+        if not self.rows:
+            return f"<p>{escape(self.empty)}</p>"
+        caption = (
+            f'<caption style="text-align:left">{escape(self.title)}</caption>' if self.title else ""
+        )
+        left = 'style="text-align:left;vertical-align:top"'
+        head = "".join(f'<th scope="col" {left}>{escape(column)}</th>' for column in self.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td {left}>{_cell(cell)}</td>" for cell in row) + "</tr>"
+            for row in self.rows
+        )
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+@dataclass(frozen=True)
+class Text(Rendered):
+    """Text as a program wrote it.
+
+    Example:
+        >>> print(Text("deployment.apps/web created"))
+        deployment.apps/web created
+    """
+
+    text: str
+
+    def __rich__(self) -> RenderableType:
+        from rich.text import Text as RichText
+
+        return RichText(self.text.rstrip("\n"))
+
+    def __str__(self) -> str:
+        return self.text.rstrip("\n")
+
+    def to_html(self) -> str:
+        """Return it in a fixed-width font."""
+        return f"<pre>{escape(self.text.rstrip())}</pre>"
+
+
+class Line(Rendered):
+    """A result that one line tells."""
+
+    @abstractmethod
+    def line(self) -> str:
+        """Say it."""
+
+    def __rich__(self) -> RenderableType:
+        from rich.text import Text as RichText
+
+        return RichText(self.line())
+
+    def __str__(self) -> str:
+        return self.line()
+
+    def to_html(self) -> str:
+        """Return the line."""
+        return f"<p>{escape(self.line())}</p>"
+
+
+def style_of(text: str) -> str:
+    """Return the colour for a word that names a state; ``""`` for any other text."""
+    return _STYLES.get(text.lower(), "")
+
+
+def say(text: str, style: str = "") -> None:
+    """Print a line to standard output, in colour where there is a terminal."""
+    if sys.stdout.isatty():
+        _console().print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+    else:
+        print(text, flush=True)  # noqa: T201 - this is the one place that prints
+
+
+def command(argv: Sequence[str | Path]) -> None:
+    """Print the command that is about to run, as a person would type it."""
+    say(f"$ {shell_words(argv)}", "bold cyan")
+
+
+def shell_words(argv: Sequence[str | Path]) -> str:
+    """Return a command as a person would type it.
+
+    Example:
+        >>> shell_words(["kubectl", "get", "pods", "-l", "app=web"])
+        'kubectl get pods -l app=web'
+    """
+    import shlex
+
+    return shlex.join(str(word) for word in argv)
+
+
+def seconds(value: float) -> str:
+    """Return a duration as people say it.
+
+    Example:
+        >>> seconds(0.234), seconds(12.6), seconds(95)
+        ('0.2 s', '13 s', '1 min 35 s')
+    """
+    if value < 10:
+        return f"{value:.1f} s"
+    if value < 60:
+        return f"{value:.0f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest} s"
+
+
+def _cell(text: str) -> str:
+    color = _COLORS.get(style_of(text))
+    shown = escape(text).replace("\n", "<br>")
+    return f'<span style="color:{color};font-weight:600">{shown}</span>' if color else shown
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    options: dict[str, Any] = {"file": sys.stdout}
+    return Console(**options)
