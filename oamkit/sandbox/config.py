@@ -51,6 +51,14 @@ class Layout(StrEnum):
         """The node's ``InternalIP``: the bridge's address, or an address of the loopback range that the API accepts by name."""
         return "10.244.0.1"
 
+    @property
+    def kubelet_host(self) -> str:
+        """Where the kubelet's API listens and the API server finds it: the node's address, or its stand-in on the loopback range.
+
+        The node agent publishes it as the Node's address of type ``Hostname``.
+        """
+        return self.node_ip if self is Layout.NAMESPACED else "127.0.0.1"
+
 
 @dataclass(frozen=True)
 class SandboxPaths:

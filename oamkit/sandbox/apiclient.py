@@ -1,0 +1,101 @@
+"""The supervisor's own small client of the API server: is it ready, and here are the objects that belong in it.
+
+It is the standard library's HTTP client, used from a thread: the daemon lives as long as the sandbox, and a client library
+would take more memory than everything else in it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from oamkit.errors import ApiError
+from oamkit.sandbox.base_objects import path_of
+from oamkit.sandbox.pki import Pki
+
+__all__ = ["ApiClient"]
+
+FIELD_MANAGER = "oamkit-sandbox"
+
+
+class ApiClient:
+    """Talks to the API server as the administrator. Not for use by several threads at once.
+
+    Args:
+        port: Its port on 127.0.0.1.
+        pki: Where the administrator's certificate is; read at each connection, since it is renewed some day.
+        timeout: Seconds that one request may take.
+    """
+
+    def __init__(self, port: int, pki: Pki, *, timeout: float = 5.0) -> None:
+        self._port = port
+        self._pki = pki
+        self._timeout = timeout
+
+    def status(self, path: str) -> int:
+        """Return the HTTP status of a GET; 0 while the server can't be reached."""
+        return self._once("GET", path)[0]
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        """Return an object; ``None`` where there is none, or while the server can't be reached."""
+        status, body = self._once("GET", path)
+        return _object(body) if status == 200 else None
+
+    def apply(self, objects: Iterable[dict[str, Any]], *, within: float = 20.0) -> None:
+        """Apply objects on the server's side (server-side apply), again while the server or their namespace isn't there yet.
+
+        Args:
+            objects: Complete objects, in the order in which they are to be applied.
+            within: Seconds after which it gives up.
+
+        Raises:
+            ApiError: The server refused one.
+        """
+        deadline = time.monotonic() + within
+        for each in objects:
+            path = f"{path_of(each)}?fieldManager={FIELD_MANAGER}&force=true"
+            while True:
+                status, body = self._once("PATCH", path, each)
+                if status in (200, 201):
+                    break
+                if time.monotonic() > deadline or status in (400, 422):
+                    answer = _object(body)
+                    what = f"{each['kind']} {each['metadata']['name']}"
+                    reason = answer.get("message") or f"HTTP status {status}"
+                    raise ApiError(f"{what} can't be applied: {reason}", status=status)
+                time.sleep(0.05)
+
+    def _once(
+        self, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> tuple[int, bytes]:
+        try:
+            context = ssl.create_default_context(cafile=self._pki.ca)
+            context.load_cert_chain(self._pki.cert("admin"), self._pki.key("admin"))
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", self._port, timeout=self._timeout, context=context
+            )
+            try:
+                connection.request(
+                    method,
+                    path,
+                    body=None if body is None else json.dumps(body),
+                    headers={"Content-Type": "application/apply-patch+yaml"} if body else {},
+                )
+                answer = connection.getresponse()
+                return answer.status, answer.read()
+            finally:
+                connection.close()
+        except (OSError, http.client.HTTPException):
+            return 0, b""
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,102 @@
+"""The objects that every sandbox has from its first start; pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oamkit.sandbox.config import INGRESS_CLASS, Layout
+from oamkit.sandbox.pki import KUBELET_CLIENT, TRAEFIK_USER
+
+__all__ = ["base_objects", "path_of"]
+
+LABELS = {"app.kubernetes.io/managed-by": "oamkit-sandbox"}
+RBAC = "rbac.authorization.k8s.io/v1"
+
+_PLURALS = {
+    "ClusterRole": "clusterroles",
+    "ClusterRoleBinding": "clusterrolebindings",
+    "IngressClass": "ingressclasses",
+    "Service": "services",
+}
+
+
+def base_objects(layout: Layout) -> list[dict[str, Any]]:
+    """Return them in the order in which they are to be applied.
+
+    ================  =====================================================================================================
+    object            why
+    ================  =====================================================================================================
+    IngressClass      Ingresses without a class are Traefik's
+    Traefik's role    reads what the provider for Ingresses needs, writes nothing but their status
+    kubelet API role  lets the API server ask the node agent for logs, exec and port-forward on a user's behalf
+    ``kube-dns``      the name server's well-known Service; the node agent answers at its address
+    ================  =====================================================================================================
+    """
+    return [
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "IngressClass",
+            "metadata": {
+                "name": INGRESS_CLASS,
+                "labels": LABELS,
+                "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"},
+            },
+            "spec": {"controller": "traefik.io/ingress-controller"},
+        },
+        {
+            "apiVersion": RBAC,
+            "kind": "ClusterRole",
+            "metadata": {"name": "oamkit:traefik", "labels": LABELS},
+            "rules": [
+                _rule("", ["services", "secrets", "nodes", "namespaces"], "get", "list", "watch"),
+                _rule("discovery.k8s.io", ["endpointslices"], "get", "list", "watch"),
+                _rule("networking.k8s.io", ["ingresses", "ingressclasses"], "get", "list", "watch"),
+                _rule("networking.k8s.io", ["ingresses/status"], "update"),
+            ],
+        },
+        _binding("oamkit:traefik", "oamkit:traefik", TRAEFIK_USER),
+        _binding("oamkit:apiserver-kubelet", "system:kubelet-api-admin", KUBELET_CLIENT),
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {
+                "name": "kube-dns",
+                "namespace": "kube-system",
+                "labels": {**LABELS, "k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS"},
+            },
+            "spec": {
+                "clusterIP": layout.dns_ip,
+                "ports": [
+                    {"name": "dns", "port": 53, "protocol": "UDP"},
+                    {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
+                ],
+            },
+        },
+    ]
+
+
+def path_of(manifest: dict[str, Any]) -> str:
+    """Return the API path of an object.
+
+    Example:
+        >>> path_of({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": "b"}})
+        '/api/v1/namespaces/b/services/a'
+    """
+    version, metadata = manifest["apiVersion"], manifest["metadata"]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    namespace = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
+    return f"{root}{namespace}/{_PLURALS[manifest['kind']]}/{metadata['name']}"
+
+
+def _rule(group: str, resources: list[str], *verbs: str) -> dict[str, Any]:
+    return {"apiGroups": [group], "resources": resources, "verbs": list(verbs)}
+
+
+def _binding(name: str, role: str, user: str) -> dict[str, Any]:
+    return {
+        "apiVersion": RBAC,
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name, "labels": LABELS},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+    }
