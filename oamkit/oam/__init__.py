@@ -1,17 +1,21 @@
 """The Open Application Model as pure functions over plain data: no cluster, no files.
 
 The way of one ApplicationConfiguration: :func:`needs` names the facts to look up, :func:`render` makes the
-:class:`Plan` from them.
+:class:`Plan` from them, :func:`garbage` tells what an earlier plan left behind, :func:`succeeded` and :func:`failed`
+write the status.
 """
 
 from oamkit.oam.application import ApplicationConfiguration
 from oamkit.oam.component import Component
 from oamkit.oam.definitions import ScopeDefinition, TraitDefinition
+from oamkit.oam.garbage import garbage
 from oamkit.oam.kinds import TypedReference
 from oamkit.oam.legacy import Conversion
-from oamkit.oam.needs import Needs, needs
+from oamkit.oam.needs import Needs, needs, scope_needs
 from oamkit.oam.plan import Plan, RenderedComponent, RenderedScope, RenderedTrait
 from oamkit.oam.render import render
+from oamkit.oam.scopes import Membership, all_memberships, left_memberships
+from oamkit.oam.status import failed, history_labels, history_of, succeeded
 from oamkit.oam.world import KindKey, ObjectKey, ServedKind, World
 
 __all__ = [
@@ -19,6 +23,7 @@ __all__ = [
     "Component",
     "Conversion",
     "KindKey",
+    "Membership",
     "Needs",
     "ObjectKey",
     "Plan",
@@ -30,6 +35,14 @@ __all__ = [
     "TraitDefinition",
     "TypedReference",
     "World",
+    "all_memberships",
+    "failed",
+    "garbage",
+    "history_labels",
+    "history_of",
+    "left_memberships",
     "needs",
     "render",
+    "scope_needs",
+    "succeeded",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -11,10 +11,11 @@ from oamkit.oam import legacy
 from oamkit.oam.application import ApplicationConfiguration, ComponentEntry
 from oamkit.oam.definitions import TraitDefinition
 from oamkit.oam.kinds import TRAIT_DEFINITION, TypedReference
-from oamkit.oam.resolve import resolve_component, resolve_scope, trait_definition_names
+from oamkit.oam.resolve import resolve_component, resolve_scope_definition, trait_definition_names
+from oamkit.oam.scopes import all_memberships
 from oamkit.oam.world import KindKey, MissingFactError, ObjectKey, World, definition_key
 
-__all__ = ["Needs", "needs"]
+__all__ = ["Needs", "needs", "scope_needs"]
 
 
 @dataclass(slots=True)
@@ -71,14 +72,27 @@ def needs(app: ApplicationConfiguration, world: World) -> Needs:
         ]
         if any(definition.revision_enabled for definition in definitions):
             _need_recorded(app, entry, world, wanted)
-        for scope in entry.scopes:
-            _need_kind(scope, world, wanted)
-            key = ObjectKey.at(scope, app.namespace)
-            if key not in world.objects:
-                wanted.objects.add(key)
-            with wanted.noting():
-                resolve_scope(app, scope, world)
+        _need_scopes(app, entry.scopes, world, wanted)
+    left = scope_needs(app, world)
+    return Needs(wanted.objects | left.objects, wanted.kinds | left.kinds)
+
+
+def scope_needs(app: ApplicationConfiguration, world: World) -> Needs:
+    """Return the facts that are lacking to take the application's workloads out of their scopes."""
+    wanted = Needs()
+    _need_scopes(app, [membership.scope for membership in all_memberships(app)], world, wanted)
     return wanted
+
+
+def _need_scopes(
+    app: ApplicationConfiguration, scopes: Iterable[TypedReference], world: World, wanted: Needs
+) -> None:
+    for scope in scopes:
+        key = ObjectKey.at(scope, app.namespace)
+        if key not in world.objects:
+            wanted.objects.add(key)
+        with wanted.noting():
+            resolve_scope_definition(scope, world)
 
 
 def _need_kind(reference: TypedReference, world: World, wanted: Needs) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "component_key",
     "resolve_component",
     "resolve_scope",
+    "resolve_scope_definition",
     "resolve_trait_definition",
     "served",
     "served_api_version",
@@ -181,13 +182,30 @@ def resolve_scope(
             raise RenderError(
                 f"{reference} not found", hint=f"Create it in the namespace {app.namespace}."
             )
-    parts = (reference.api_version, reference.kind, reference.name)
-    with wrapping(f"cannot find scope definition {' '.join(map(quoted, parts))}"):
+    definition = resolve_scope_definition(reference, world)
+    if definition is None:
+        raise RenderError(
+            f"{_no_scope_definition(reference)}: not found",
+            hint="kubectl get scopedefinitions lists those there are.",
+        )
+    return definition
+
+
+def resolve_scope_definition(reference: TypedReference, world: World) -> ScopeDefinition | None:
+    """Return the definition of a scope's kind; ``None`` if it has none or the kind isn't served.
+
+    Raises:
+        RenderError: The definition can't be read.
+    """
+    with wrapping(_no_scope_definition(reference)):
         kind = world.kind(reference.api_version, reference.kind)
         if kind is None:
-            raise RenderError(f"no matches for kind {quoted(reference.kind)}")
+            return None
         name = definition_name(kind.plural, reference.api_version)
         found = world.object(definition_key(SCOPE_DEFINITION, name))
-        if found is None:
-            raise RenderError(f"scopedefinitions.core.oam.dev {quoted(name)} not found")
-        return ScopeDefinition.parse(found)
+        return ScopeDefinition.parse(found) if found is not None else None
+
+
+def _no_scope_definition(reference: TypedReference) -> str:
+    parts = (reference.api_version, reference.kind, reference.name)
+    return f"cannot find scope definition {' '.join(map(quoted, parts))}"
