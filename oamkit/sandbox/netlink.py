@@ -108,10 +108,10 @@ def _name(name: str) -> bytes:
 
 
 def _attribute(kind: int, value: bytes) -> bytes:
-    """Return an attribute, padded to a multiple of four bytes.
+    r"""Return an attribute, padded to a multiple of four bytes.
 
     Example:
-        >>> _attribute(3, b"lo\\0").hex(" ")
+        >>> _attribute(3, b"lo\0").hex(" ")
         '07 00 03 00 6c 6f 00 00'
     """
     length = 4 + len(value)

@@ -60,9 +60,7 @@ class PodNetwork:
                 raise
         netlink.add_address(BRIDGE, self.gateway, self._pods.prefixlen)
         netlink.add_local_route(self._services)
-        with contextlib.suppress(
-            OSError
-        ):  # not permitted everywhere, and Pods on one bridge don't need it
+        with contextlib.suppress(OSError):  # Pods on one bridge can do without
             Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
     def namespaces(self, folder: Path) -> list[Path]:
@@ -106,8 +104,7 @@ class PodNetwork:
                     bridge=BRIDGE,
                     peer="eth0",
                     peer_namespace=own,
-                    peer_mac=b"\x0a\x58"
-                    + address.packed,  # the address's own: no neighbour remembers an old one
+                    peer_mac=_hardware_address(address),
                 )
                 linux.setns(own, linux.CLONE_NEWNET)
             finally:
@@ -138,6 +135,11 @@ def _link_name(address: IPv4Address) -> str:
         'pod010a'
     """
     return f"pod{int(address) & 0xFFFF:04x}"
+
+
+def _hardware_address(address: IPv4Address) -> bytes:
+    """Return an address's own hardware address, so that no neighbour remembers the one of an earlier Pod."""
+    return b"\x0a\x58" + address.packed
 
 
 def in_network(namespace: Path, call: Callable[[], Result]) -> Result:

@@ -162,7 +162,7 @@ class ProcessRuntime(abc.ABC):
                 code="sandbox-network",
             ) from error
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - a layout may have something to let go of
         """See :meth:`oamkit.sandbox.cri.ContainerRuntime.close`; nothing is held between calls."""
 
     async def pods(self) -> tuple[PodStatus, ...]:

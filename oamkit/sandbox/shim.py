@@ -69,15 +69,22 @@ def _start(folder: str) -> int:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind("attach")
     listener.listen()
-    status: Status = {"id": spec["id"], "shim": _identity(os.getpid())}
-    status.update(started_at=None, finished_at=None, exit_code=None, signal=None, reason="")
+    status: Status = {
+        "id": spec["id"],
+        "shim": _identity(os.getpid()),
+        "started_at": None,
+        "finished_at": None,
+        "exit_code": None,
+        "signal": None,
+        "reason": "",
+        "message": "",
+    }
     try:
         program = start_program(spec, os.getcwd())
     except Failure as failure:
-        status.update(finished_at=time.time(), exit_code=failure.exit_code)
-        status.update(reason="ContainerCannotRun", message=str(failure))
+        _fail(status, failure)
     else:
-        status.update(started_at=time.time(), main=_identity(program.pid))
+        status["started_at"], status["main"] = time.time(), _identity(program.pid)
         _write(status)
         os.close(tell_ready)
         streams = Streams(
@@ -94,9 +101,8 @@ def _start(folder: str) -> int:
     os.unlink("attach")
     if status["started_at"] is not None:
         streams.finish(json.dumps(status).encode())
-    if (
-        os.fork() == 0
-    ):  # deleting may take a while: whoever waits for this process need not wait for it
+    # Deleting may take a while: whoever waits for this process need not wait for it.
+    if os.fork() == 0:
         shutil.rmtree("layers", ignore_errors=True)
     return 0
 
@@ -119,9 +125,7 @@ def _exec(client: socket.socket) -> int:
     try:
         program = start_program(request, os.getcwd())
     except Failure as failure:
-        status.update(
-            exit_code=failure.exit_code, reason="ContainerCannotRun", message=str(failure)
-        )
+        _fail(status, failure)
         Streams({}, None, None, client=client, close_stdin=True).finish(json.dumps(status).encode())
         return 0
     client.sendall(frame(STARTED))
@@ -195,7 +199,7 @@ class _MemoryLimit:
 
 
 def _reap() -> list[tuple[int, int]]:
-    ended = []
+    ended: list[tuple[int, int]] = []
     while True:
         try:
             pid, result = os.waitpid(-1, os.WNOHANG)
@@ -220,10 +224,17 @@ def _identity(pid: int) -> tuple[int, int]:
     return pid, linux.start_time(pid)
 
 
+def _fail(status: Status, failure: Failure) -> None:
+    status["finished_at"] = time.time()
+    status["exit_code"] = failure.exit_code
+    status["reason"], status["message"] = "ContainerCannotRun", str(failure)
+
+
 def _fill(status: Status, result: int, *, killed: bool = False) -> None:
     code = os.waitstatus_to_exitcode(result)
-    status.update(finished_at=time.time(), exit_code=code if code >= 0 else 128 - code)
-    status.update(signal=-code if code < 0 else None)
+    status["finished_at"] = time.time()
+    status["exit_code"] = code if code >= 0 else 128 - code
+    status["signal"] = -code if code < 0 else None
     status["reason"] = "OOMKilled" if killed else "Error" if code else "Completed"
 
 

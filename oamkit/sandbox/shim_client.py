@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Container", "Session"]
 
-_SHIM = (sys.executable, "-I", "-S", str(Path(__file__).with_name("shim_boot.py")))
+BOOT = (sys.executable, "-I", "-S", str(Path(__file__).with_name("shim_boot.py")))
 _KILLED = 128 + signals.SIGKILL
 
 
@@ -76,8 +76,10 @@ class Container:
         ended = status["finished_at"] is not None
         if not ended and not _alive(status["shim"]):
             written = (self.folder / "status.json").stat().st_mtime
-            status.update(finished_at=written, exit_code=_KILLED, signal=signals.SIGKILL)
-            status.update(reason="Error", message="It was killed together with its monitor.")
+            status["finished_at"] = written
+            status["exit_code"], status["signal"] = _KILLED, signals.SIGKILL
+            status["reason"] = "Error"
+            status["message"] = "It was killed together with its monitor."
             ended = True
         return ContainerStatus(
             name=self.name,
@@ -105,7 +107,8 @@ class Container:
         log = self.folder / "shim.log"
         with log.open("wb") as errors:
             process = await asyncio.create_subprocess_exec(
-                *_SHIM,
+                *BOOT,
+                "shim",
                 "start",
                 str(self.folder),
                 stdin=subprocess.DEVNULL,
@@ -144,8 +147,8 @@ class Container:
         except ProcessLookupError:
             return
         loop = asyncio.get_running_loop()
-        ended = loop.create_future()
-        loop.add_reader(process, lambda: ended.done() or ended.set_result(None))
+        ended: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(process, _settle, ended)
         try:
             await ended
         finally:
@@ -212,7 +215,7 @@ class Container:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *_SHIM, "exec", stdin=theirs, start_new_session=True
+                *BOOT, "shim", "exec", stdin=theirs.fileno(), start_new_session=True
             )
         session = await Session.open(ours, stdin=stdin, tty=tty, process=process)
         try:
@@ -229,6 +232,11 @@ class Container:
 def _alive(identity: tuple[int, int]) -> bool:
     pid, started = identity
     return started != 0 and linux.start_time(pid) == started
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class Session:
@@ -360,7 +368,7 @@ class _Channel:
         channel = cls()
         source, sink = os.pipe()
         channel.reader = asyncio.StreamReader()
-        channel._source, _ = await loop.connect_read_pipe(  # noqa: SLF001 - its own
+        channel._source, _ = await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(channel.reader), os.fdopen(source, "rb", 0)
         )
         transport, protocol = await loop.connect_write_pipe(

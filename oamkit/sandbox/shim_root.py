@@ -28,6 +28,7 @@ _DEVICE_LINKS = {
     "stderr": "/proc/self/fd/2",
     "ptmx": "pts/ptmx",
 }
+_TMP = "/tmp"  # noqa: S108 - the container's own
 _READ_ONLY_PROC = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 _USERS = {
     "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n",
@@ -45,7 +46,7 @@ def enter_root(spec: Spec, folder: str) -> None:
     linux.unshare(linux.CLONE_NEWNS)
     linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     borrowed = _borrowed(spec["host_paths"])
-    volumes = [(os.path.realpath(source), *rest) for source, *rest in spec["mounts"]]
+    volumes = [(os.path.realpath(source), target, ro) for source, target, ro in spec["mounts"]]
     files = {target: os.path.realpath(source) for target, source in spec["files"].items()}
     rootfs = os.path.realpath(spec["rootfs"])
     old = os.open("/", os.O_PATH | os.O_DIRECTORY)
@@ -173,9 +174,9 @@ def _system_folders() -> None:
     linux.mount("tmpfs", "/dev/shm", "tmpfs", plain, "mode=1777")  # noqa: S108 - the container's own
     for name, target in _DEVICE_LINKS.items():
         os.symlink(target, f"/dev/{name}")
-    if not os.path.exists("/tmp"):
-        os.mkdir("/tmp")
-        os.chmod("/tmp", 0o1777)  # noqa: S103, S108 - as any system has it
+    if not os.path.exists(_TMP):
+        os.mkdir(_TMP)
+        os.chmod(_TMP, 0o1777)  # noqa: S103 - as any system has it
 
 
 def _ensure_file(path: str) -> None:

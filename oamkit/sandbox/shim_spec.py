@@ -5,9 +5,9 @@ Seen by the type checker only: importing :mod:`typing` would add a quarter to th
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TypedDict, final
 
-__all__ = ["Request", "Spec", "Status"]
+__all__ = ["Program", "Request", "Spec", "Status"]
 
 
 class Program(TypedDict):
@@ -30,6 +30,7 @@ class Program(TypedDict):
     isolated: bool
 
 
+@final
 class Spec(Program):
     """``spec.json``: a container to start.
 
@@ -58,6 +59,7 @@ class Spec(Program):
     memory_limit: int
 
 
+@final
 class Request(Program):
     """A program to start in a running container.
 

@@ -34,22 +34,22 @@ BACKLOG = 1024 * 1024
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
-    """Return a frame.
+    r"""Return a frame.
 
     Example:
         >>> frame(STDOUT, b"hi")
-        b'\\x01\\x00\\x00\\x00\\x02hi'
+        b'\x01\x00\x00\x00\x02hi'
     """
     return HEADER.pack(kind, len(payload)) + payload
 
 
 def take_frames(received: bytearray) -> list[tuple[int, bytes]]:
-    """Take the complete frames from the front of a buffer.
+    r"""Take the complete frames from the front of a buffer.
 
     Example:
-        >>> buffer = bytearray(frame(STDIN, b"a") + frame(CLOSE) + b"\\x00")
+        >>> buffer = bytearray(frame(STDIN, b"a") + frame(CLOSE) + b"\x00")
         >>> take_frames(buffer), buffer
-        ([(0, b'a'), (3, b'')], bytearray(b'\\x00'))
+        ([(0, b'a'), (3, b'')], bytearray(b'\x00'))
     """
     frames = []
     while len(received) >= HEADER.size:
@@ -175,11 +175,9 @@ class Streams:
         except BlockingIOError:
             return
         except OSError as error:
-            if (
-                error.errno != errno.EIO
-            ):  # EIO: the last program has closed its side of the terminal
+            if error.errno != errno.EIO:
                 raise
-            data = b""
+            data = b""  # the last program has closed its side of the terminal
         kind = self.outputs[descriptor]
         if not data:
             del self.outputs[descriptor]
@@ -212,7 +210,7 @@ class Streams:
                 self._input += payload
             elif kind == CLOSE:
                 self._end_input()
-            elif kind == RESIZE and self._terminal is not None and len(payload) == 4:  # noqa: PLR2004
+            elif kind == RESIZE and self._terminal is not None and len(payload) == 4:
                 columns, rows = struct.unpack(">HH", payload)
                 size = struct.pack("HHHH", rows, columns, 0, 0)
                 fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, size)
