@@ -40,16 +40,19 @@ class Pipe(asyncio.Protocol):
     said_all = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; small chunks aren't held back (Nagle's algorithm off)."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio makes TCP transports
         self.transport = transport
         with contextlib.suppress(OSError):
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data: bytes) -> None:
+        """Pass a chunk on."""
         if self.other is not None:
             self.other.transport.write(data)
 
     def eof_received(self) -> bool:
+        """Pass on that this side has said all."""
         self.said_all = True
         if self.other is None or self.other.said_all:
             return False  # nothing is left to say: close, which takes the other end along
@@ -57,14 +60,17 @@ class Pipe(asyncio.Protocol):
         return True  # it may still hear
 
     def pause_writing(self) -> None:
+        """Read no more from the other end while this one is slow."""
         if self.other is not None:
             self.other.transport.pause_reading()
 
     def resume_writing(self) -> None:
+        """Read on from the other end."""
         if self.other is not None:
             self.other.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """End the other end as this one ended."""
         other, self.other = self.other, None
         if other is not None:
             other.other = None
