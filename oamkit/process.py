@@ -73,11 +73,11 @@ class Runner(Protocol):
 
 
 class SubprocessRunner:
-    """Runs programs for real.
+    r"""Runs programs for real.
 
     Example:
         >>> SubprocessRunner().run(["echo", "hello"], timeout=5).stdout
-        'hello\\n'
+        'hello\n'
     """
 
     def run(

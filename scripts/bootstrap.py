@@ -52,7 +52,9 @@ def check_machine() -> None:
             "Python's module 'venv' is missing.\n  Debian, Ubuntu: apt install python3-venv"
         )
     if shutil.which("git") is None:
-        problems.append("git is missing.\n  Debian, Ubuntu: apt install git; macOS: xcode-select --install")
+        problems.append(
+            "git is missing.\n  Debian, Ubuntu: apt install git; macOS: xcode-select --install"
+        )
     if os.name != "posix":
         problems.append(
             "Only Linux and macOS are supported.\n  On Windows use WSL 2 (wsl --install) and run make in there"
@@ -109,7 +111,18 @@ class Setup:
         """Install what the lock names, by uv, which the lock of its own brings."""
         uv_lock = ROOT / "requirements" / "bootstrap.lock"
         if self.stamps.get("uv") != digest(uv_lock):
-            self.call([str(self.python), "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", str(uv_lock)])
+            self.call(
+                [
+                    str(self.python),
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--require-hashes",
+                    "--requirement",
+                    str(uv_lock),
+                ]
+            )
             self.done("uv", digest(uv_lock))
         # What the tests need includes what the course needs, so that going back and forth costs nothing.
         dev = ROOT / "requirements" / "dev.lock"
@@ -121,7 +134,7 @@ class Setup:
         count = len(re.findall(r"^\S+==", lock.read_text(), re.MULTILINE))
         self.say(f"installing the {count} packages of {lock.relative_to(ROOT)}")
         # sync also takes away what isn't in the lock: our own two packages come back below.
-        self.uv("sync", "--require-hashes", "--no-progress", str(lock))
+        self.uv("sync", "--require-hashes", str(lock))
         for stamp in ("programs", "project"):
             self.stamps.pop(stamp, None)
         self.call([str(self.python), "-m", "pip", "--version"], quiet=True)
@@ -131,15 +144,19 @@ class Setup:
         """Build (or take from the cache) and install the wheel with Kubernetes, kubectl, helm, kind and cue."""
         done = subprocess.run(
             [str(self.python), str(ROOT / "binaries" / "build_wheel.py")],
-            stdout=subprocess.PIPE, text=True, check=False,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
         )
         if done.returncode != 0:
-            raise SetupError("✗ The wheel oamkit-binaries couldn't be built; the lines above say why.")
+            raise SetupError(
+                "✗ The wheel oamkit-binaries couldn't be built; the lines above say why."
+            )
         wheel = done.stdout.strip().splitlines()[-1]
         if self.stamps.get("programs") == wheel:
             return
         self.say(f"installing {Path(wheel).name}")
-        self.uv("install", "--no-deps", "--reinstall", "--no-progress", wheel)
+        self.uv("install", "--no-deps", "--reinstall", wheel)
         self.done("programs", wheel)
 
     def project(self) -> None:
@@ -147,27 +164,49 @@ class Setup:
         stamp = digest(ROOT / "pyproject.toml")
         if self.stamps.get("project") == stamp:
             return
-        self.uv("install", "--no-deps", "--no-build-isolation", "--no-progress", "--editable", str(ROOT))
+        self.uv("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
         self.done("project", stamp)
 
     def uv(self, *arguments: str) -> None:
         """Run ``uv pip`` for ``.venv``, with the package index that pip is set up to use."""
         # uv doesn't read pip's settings; a learner behind a mirror has set only those.
         environment = dict(os.environ)
-        for setting, variable in (("index-url", "UV_DEFAULT_INDEX"), ("extra-index-url", "UV_INDEX")):
+        for setting, variable in (
+            ("index-url", "UV_DEFAULT_INDEX"),
+            ("extra-index-url", "UV_INDEX"),
+        ):
             asked = subprocess.run(
                 [str(self.python), "-m", "pip", "config", "get", f"global.{setting}"],
-                capture_output=True, text=True, check=False,
+                capture_output=True,
+                text=True,
+                check=False,
             )
-            value = os.environ.get("PIP_" + setting.upper().replace("-", "_")) or asked.stdout.strip()
+            value = (
+                os.environ.get("PIP_" + setting.upper().replace("-", "_")) or asked.stdout.strip()
+            )
             if value:
                 environment.setdefault(variable, value)
         action, *rest = arguments
-        self.call([str(VENV / "bin" / "uv"), "pip", action, "--python", str(self.python), *rest], env=environment)
+        self.call(
+            [
+                str(VENV / "bin" / "uv"),
+                "pip",
+                action,
+                "--quiet",
+                "--python",
+                str(self.python),
+                *rest,
+            ],
+            env=environment,
+        )
 
-    def call(self, argv: list[str], *, env: dict[str, str] | None = None, quiet: bool = False) -> None:
+    def call(
+        self, argv: list[str], *, env: dict[str, str] | None = None, quiet: bool = False
+    ) -> None:
         """Run a program; its output goes where ours does."""
-        done = subprocess.run(argv, env=env, check=False, stdout=subprocess.DEVNULL if quiet else None)
+        done = subprocess.run(
+            argv, env=env, check=False, stdout=subprocess.DEVNULL if quiet else None
+        )
         if done.returncode != 0:
             raise SetupError(f"✗ This failed with exit code {done.returncode}:\n  {' '.join(argv)}")
 
@@ -199,7 +238,7 @@ def main(argv: list[str]) -> int:
         print("\ninterrupted; run the same command again to go on", file=sys.stderr)
         return 130
     seconds = time.monotonic() - start
-    if seconds > 5:  # noqa: PLR2004 - only worth a line when a person had to wait
+    if seconds > 5:
         print(f"  setup: done in {seconds:.0f} s", flush=True)
     return 0
 

@@ -43,7 +43,9 @@ def main() -> None:
         extras = [word for extra in EXTRAS for word in ("--extra", extra)]
         extras += ["--group", f"{project}:build"]
         compile_lock("dev", *extras, "--group", f"{project}:dev", str(project))
-        compile_lock("course", *extras, "--constraint", str(REQUIREMENTS / "dev.lock"), str(project))
+        compile_lock(
+            "course", *extras, "--constraint", str(REQUIREMENTS / "dev.lock"), str(project)
+        )
         uv = Path(folder) / "uv.in"
         uv.write_text("uv\n")
         compile_lock("bootstrap", str(uv))
