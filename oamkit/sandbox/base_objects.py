@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oamkit.sandbox.config import INGRESS_CLASS, Layout
+from oamkit.sandbox.config import INGRESS_CLASS, NODE_NAME, Layout
 from oamkit.sandbox.pki import KUBELET_CLIENT, TRAEFIK_USER
 
 __all__ = ["base_objects", "path_of"]
@@ -29,6 +29,7 @@ def base_objects(layout: Layout) -> list[dict[str, Any]]:
     IngressClass      Ingresses without a class are Traefik's
     Traefik's role    reads what the provider for Ingresses needs, writes nothing but their status
     kubelet API role  lets the API server ask the node agent for logs, exec and port-forward on a user's behalf
+    Services' role    lets the node agent read Services and EndpointSlices: it stands in for kube-proxy too
     ``kube-dns``      the name server's well-known Service; the node agent answers at its address
     ================  =====================================================================================================
     """
@@ -56,6 +57,7 @@ def base_objects(layout: Layout) -> list[dict[str, Any]]:
         },
         _binding("oamkit:traefik", "oamkit:traefik", TRAEFIK_USER),
         _binding("oamkit:apiserver-kubelet", "system:kubelet-api-admin", KUBELET_CLIENT),
+        _binding("oamkit:node-proxy", "system:node-proxier", f"system:node:{NODE_NAME}"),
         {
             "apiVersion": "v1",
             "kind": "Service",

@@ -1,0 +1,120 @@
+"""Puts the agent together: client, runtime, Services, name server, workers and the kubelet's API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+from oamkit.images import ImageStore
+from oamkit.kube.client import Client
+from oamkit.kube.connection import Connection
+from oamkit.kube.informer import Informer
+from oamkit.sandbox.agent.agent import NodeAgent
+from oamkit.sandbox.agent.context import Context
+from oamkit.sandbox.agent.events import Recorder
+from oamkit.sandbox.agent.node import NodeReporter, node_facts
+from oamkit.sandbox.agent.objects import ObjectCache
+from oamkit.sandbox.agent.podconfig import HostResolver, read_resolv_conf
+from oamkit.sandbox.agent.resources import ENDPOINT_SLICES, PODS, SERVICES
+from oamkit.sandbox.agent.tokens import TokenSource
+from oamkit.sandbox.config import Layout, NodeConfig
+from oamkit.sandbox.cri import ContainerRuntime
+from oamkit.sandbox.services import ServiceProxy
+
+__all__ = ["make_runtime", "run_agent"]
+
+log = logging.getLogger(__name__)
+
+
+def make_runtime(config: NodeConfig) -> ContainerRuntime:
+    """Return the runtime of a layout."""
+    if config.layout is Layout.NAMESPACED:
+        from oamkit.sandbox.namespaced import NamespacedRuntime
+
+        return NamespacedRuntime(
+            config.pods_dir, pod_cidr=config.pod_cidr, service_cidr=config.service_cidr
+        )
+    from oamkit.sandbox.loopback import LoopbackRuntime
+
+    return LoopbackRuntime(config.pods_dir, pod_cidr=config.pod_cidr)
+
+
+def host_resolver(path: Path = Path("/etc/resolv.conf")) -> HostResolver:
+    """Return the machine's own resolver."""
+    try:
+        return read_resolv_conf(path.read_text())
+    except OSError:
+        return (), (), ()
+
+
+def where_pods_live(config: NodeConfig, ip: str, port: int) -> tuple[str, int]:
+    """Return where an endpoint's address really is: in the loopback layout Pod 10.244.a.b is 127.244.a.b."""
+    if config.layout is Layout.LOOPBACK and IPv4Address(ip) in IPv4Network(config.pod_cidr):
+        return "127." + ip.partition(".")[2], port
+    return ip, port
+
+
+async def run_agent(config: NodeConfig, runtime: ContainerRuntime | None = None) -> None:
+    """Run the agent until cancelled.
+
+    Args:
+        config: The node's names, addresses and files.
+        runtime: Runs the processes; by default the layout's.
+
+    Raises:
+        InputError: The kubeconfig is broken.
+        SandboxError: The node can't be made ready.
+    """
+    runtime = runtime or make_runtime(config)
+    config.pods_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with contextlib.AsyncExitStack() as stack:
+        client = await stack.enter_async_context(
+            Client(Connection.from_kubeconfig(config.kubeconfig), user_agent="oamkit-node-agent")
+        )
+        await runtime.start()
+        stack.push_async_callback(runtime.close)
+        services = Informer(client, SERVICES)
+        slices = Informer(client, ENDPOINT_SLICES)
+        pods = Informer(client, PODS, field_selector=f"spec.nodeName={config.node_name}")
+        for informer in (services, slices):
+            informer.start()
+            stack.push_async_callback(informer.close)
+        recorder = Recorder(client, config.node_name)
+        objects = ObjectCache(client)
+        stack.push_async_callback(objects.close)
+        facts = node_facts(config)
+        context = Context(
+            client=client,
+            runtime=runtime,
+            images=ImageStore(config.images_dir),
+            objects=objects,
+            tokens=TokenSource(client),
+            recorder=recorder,
+            node=config,
+            facts=facts,
+            services=lambda: list(services.items.values()),
+            resolver=host_resolver(),
+        )
+        agent = NodeAgent(context, pods)
+        proxy = ServiceProxy(
+            services,
+            slices,
+            node_ip=config.layout.kubelet_host,
+            resolve=lambda ip, port: where_pods_live(config, ip, port),
+        )
+        await proxy.start()
+        stack.push_async_callback(proxy.close)
+        reporter = NodeReporter(client, config, facts)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(recorder.run())
+            group.create_task(_node(reporter))
+            group.create_task(agent.run())
+
+
+async def _node(reporter: NodeReporter) -> None:
+    await reporter.register()
+    log.info("the node is registered")
+    await reporter.run()
