@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -107,9 +108,9 @@ def _prctl(option: int, value: int) -> None:
     _check(_libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero))
 
 
-def die_with_parent(signal: int) -> None:
-    """Get ``signal`` when the parent ends."""
-    _prctl(_PR_SET_PDEATHSIG, signal)
+def die_with_parent(number: int) -> None:
+    """Get a signal when the parent ends."""
+    _prctl(_PR_SET_PDEATHSIG, number)
 
 
 def adopt_orphans() -> None:
@@ -178,6 +179,17 @@ def descendants(pid: int) -> list[int]:
             found += children
             waiting += children
     return found
+
+
+def kill_marked(mark: str) -> None:
+    """Kill all processes that have a variable in their environment, given as ``NAME=value``, e.g. those that left their session."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/environ", "rb") as file:
+                if mark.encode() in file.read().split(b"\0"):
+                    os.kill(int(name), signal.SIGKILL)
+        except OSError:  # it has ended, or isn't ours
+            continue
 
 
 def resident_memory(pid: int) -> int:

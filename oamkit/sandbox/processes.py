@@ -136,7 +136,12 @@ class ProcessRuntime(abc.ABC):
 
     @abc.abstractmethod
     def _spec(self, pod: Pod, config: ContainerConfig, folder: Path) -> Spec:
-        """Return what the monitor of a container has to do."""
+        """Return what the monitor of a container has to do; may make files in its folder."""
+
+    def _exec_argv(self, folder: Path, argv: Sequence[str]) -> list[str]:
+        """Return how the program of an exec is called on this machine."""
+        del folder
+        return list(argv)
 
     @abc.abstractmethod
     async def connect(
@@ -210,7 +215,9 @@ class ProcessRuntime(abc.ABC):
         if status is None:
             _remove_tree(container.folder)  # half of a start whose agent was killed
             config.log_path.parent.mkdir(parents=True, exist_ok=True)
-            await container.start(self._spec(pod, config, container.folder))
+            container.folder.mkdir(mode=0o700)
+            spec = await asyncio.to_thread(self._spec, pod, config, container.folder)
+            await container.start(spec)
             status = container.status()
         assert status is not None  # noqa: S101 - start() has seen to it
         return status
@@ -227,7 +234,9 @@ class ProcessRuntime(abc.ABC):
         self, uid: str, name: str, argv: Sequence[str], *, stdin: bool, tty: bool
     ) -> ExecSession:
         """See :meth:`oamkit.sandbox.cri.ContainerRuntime.exec`."""
-        return await self._pod(uid).newest(name).exec(list(argv), stdin=stdin, tty=tty)
+        container = self._pod(uid).newest(name)
+        words = self._exec_argv(container.folder, argv)
+        return await container.exec(words, stdin=stdin, tty=tty)
 
     async def attach(self, uid: str, name: str) -> ExecSession:
         """See :meth:`oamkit.sandbox.cri.ContainerRuntime.attach`."""

@@ -34,8 +34,12 @@ from oamkit.sandbox.shim_streams import REQUEST, STARTED, Log, Streams, frame, t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from oamkit.sandbox.shim_spec import Request, Spec, Status
 
+_EXEC_LOOK = 1000
+"""After how many ms an exec looks again whether its container still runs; without a pid namespace nobody else ends it."""
 _DRAIN_SECONDS = 1.0
 """How long output is still read after the end of the main process, if something else holds it open."""
 
@@ -95,8 +99,8 @@ def _start(folder: str) -> int:
             listener=listener,
             close_stdin=spec["stdin_once"],
         )
-        limit = _MemoryLimit(program.pid, spec["memory_limit"])
-        _fill(status, _supervise(program.pid, streams, wake, limit), killed=limit.exceeded)
+        limit = _MemoryLimit(spec["memory_limit"])
+        _fill(status, _supervise(program.pid, streams, wake, limit.check), killed=limit.exceeded)
     _write(status)
     os.unlink("attach")
     if status["started_at"] is not None:
@@ -119,6 +123,7 @@ def _exec(client: socket.socket) -> int:
     if kind != REQUEST:
         return 2
     request: Request = json.loads(payload)
+    container, _ = request["target"]
     linux.adopt_orphans()
     wake = _wake_on_child()
     status: Status = {"signal": None, "message": ""}
@@ -132,41 +137,47 @@ def _exec(client: socket.socket) -> int:
     streams = Streams(
         program.outputs, program.stdin, program.terminal, client=client, close_stdin=True
     )
-    _fill(status, _supervise(program.pid, streams, wake, None))
+
+    def look() -> int:
+        if not streams.clients or not linux.start_time(container):
+            os.killpg(program.pid, signal.SIGKILL)
+        return _EXEC_LOOK
+
+    _fill(status, _supervise(program.pid, streams, wake, look))
     streams.finish(json.dumps(status).encode())
     return 0
 
 
-def _supervise(main: int, streams: Streams, wake: int, limit: _MemoryLimit | None) -> int:
-    """Look after a program until it has ended and its output is read; returns its wait status."""
+def _supervise(main: int, streams: Streams, wake: int, look: Callable[[], int]) -> int:
+    """Look after a program until it has ended and its output is read.
+
+    Args:
+        main: The program's process id.
+        streams: Its streams.
+        wake: Can be read when a child has ended.
+        look: What else is to be looked after while it runs; returns after how many ms again, -1 for never.
+
+    Returns:
+        Its wait status.
+    """
     ended: int | None = None
     deadline = 0.0
-    is_exec = limit is None
     while ended is None or (streams.outputs and time.monotonic() < deadline):
-        timeout = -1 if ended is None else 100
-        if limit is not None and ended is None:
-            timeout = limit.check()
-        streams.pump(wake, timeout)
-        if is_exec and ended is None and not streams.clients:
-            os.killpg(main, signal.SIGKILL)
+        streams.pump(wake, look() if ended is None else 100)
         for pid, result in _reap():
             if pid == main:
                 ended = result
                 deadline = time.monotonic() + _DRAIN_SECONDS
-                _kill_rest(main, is_exec=is_exec)
+                _kill_descendants()  # in a pid namespace the kernel has done so already
     return ended
 
 
-def _kill_rest(main: int, *, is_exec: bool) -> None:
-    """Kill what the main process of a container left behind; with a pid namespace the kernel has done so already."""
-    if is_exec:
-        return
+def _kill_descendants() -> None:
     for pid in linux.descendants(os.getpid()):
-        if pid != main:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
 
 
 class _MemoryLimit:
@@ -177,8 +188,7 @@ class _MemoryLimit:
     program that allocates faster than that gets over the limit for a moment.
     """
 
-    def __init__(self, main: int, limit: int) -> None:
-        self._main = main
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self.exceeded = False
 
@@ -186,15 +196,11 @@ class _MemoryLimit:
         """Kill the container if it is over the limit; returns the ms until the next look, -1 for never."""
         if not self._limit:
             return -1
-        pids = [self._main, *linux.descendants(self._main)]
+        pids = linux.descendants(os.getpid())
         used = sum(map(linux.resident_memory, pids))
         if used > self._limit and sum(map(linux.own_memory, pids)) > self._limit:
             self.exceeded = True
-            for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+            _kill_descendants()
         return 100 if used * 2 > self._limit else 1000
 
 

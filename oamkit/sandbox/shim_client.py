@@ -100,7 +100,6 @@ class Container:
         Raises:
             SandboxError: Its monitor couldn't be started.
         """
-        self.folder.mkdir(mode=0o700)
         spec_file = self.folder / "spec.json"
         spec_file.touch(mode=0o600)
         spec_file.write_text(json.dumps({**spec, "id": uuid.uuid4().hex}))
