@@ -74,6 +74,10 @@ class OamKitError(Exception):
             lines.append(f"More: docs/{self.docs}")
         return "\n".join(lines)
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: an error that explains itself needs none."""
+        return [f"{type(self).__name__}: {self}"]
+
     def _repr_html_(self) -> str:
         from html import escape
 

@@ -198,12 +198,13 @@ def style_of(text: str) -> str:
     return _STYLES.get(text.lower(), "")
 
 
-def say(text: str, style: str = "") -> None:
+def say(text: str, style: str = "", *, end: str = "\n") -> None:
     """Print a line to standard output, in colour where there is a terminal."""
     if sys.stdout.isatty():
-        _console().print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+        options: dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
+        _console().print(text, style=style or None, end=end, **options)
     else:
-        print(text, flush=True)  # noqa: T201 - this is the one place that prints
+        print(text, end=end, flush=True)  # noqa: T201 - this is the one place that prints
 
 
 def command(argv: Sequence[str | Path]) -> None:
@@ -247,5 +248,4 @@ def _cell(text: str) -> str:
 def _console() -> Console:
     from rich.console import Console
 
-    options: dict[str, Any] = {"file": sys.stdout}
-    return Console(**options)
+    return Console(file=sys.stdout)

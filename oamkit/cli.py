@@ -1,0 +1,184 @@
+"""The command ``oamkit``.
+
+=========  ====================================================================
+exit code  meaning
+=========  ====================================================================
+0          it worked
+1          it didn't, and the lines on standard error say why
+2          the command was written wrongly
+130        it was interrupted, by Ctrl-C
+=========  ====================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oamkit import show
+from oamkit.errors import OamKitError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="oamkit",
+    help="A learning kit for the Open Application Model on Kubernetes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Provider = Annotated[
+    str,
+    typer.Option(help="sandbox, kind or kubeconfig; by looking if not given.", show_default=False),
+]
+Language = Annotated[str, typer.Option(help="en or zh.")]
+Lessons = Annotated[
+    list[str] | None, typer.Argument(help='Lessons by number, e.g. "03 06"; all if none is named.')
+]
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+) -> None:
+    """Look whether the course can run on this machine, and say what to do if not."""
+    from oamkit.diagnosis import doctor as examine
+
+    diagnosis = examine()
+    if as_json:
+        typer.echo(diagnosis.to_json())
+    else:
+        _print(diagnosis)
+    if not diagnosis.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def course(lessons: Lessons = None, provider: Provider = "", lang: Language = "en") -> None:
+    """Run the course's notebooks in order, and write a report to build/course/."""
+    _run_lessons(lessons or [], provider, lang)
+
+
+@app.command()
+def run(
+    lesson: Annotated[str, typer.Argument(help='A lesson by its number, e.g. "06".')],
+    provider: Provider = "",
+    lang: Language = "en",
+) -> None:
+    """Run one lesson; what it needs of the lessons before is made first."""
+    _run_lessons([lesson], provider, lang)
+
+
+@app.command()
+def lab(
+    lang: Language = "en",
+    no_browser: Annotated[bool, typer.Option(help="Only print the address.")] = False,
+) -> None:
+    """Open the course in JupyterLab."""
+    from oamkit.course.lessons import folder
+
+    notebooks = folder(lang)
+    arguments = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks.parents[1]}"]
+    arguments += [f"--LabApp.default_url=/lab/tree/{notebooks.relative_to(notebooks.parents[1])}"]
+    if no_browser:
+        arguments.append("--no-browser")
+    show.command(["jupyter", "lab", *arguments[3:]])
+    # JupyterLab takes this process's place, so that Ctrl-C and signals reach it directly.
+    os.execv(sys.executable, arguments)  # noqa: S606 - no shell, and no input of a person in the program's name
+
+
+@app.command()
+def build(
+    context: Annotated[Path, typer.Argument(help="The folder with the Dockerfile.")],
+    tag: Annotated[str, typer.Option("--tag", "-t", help='The name, e.g. "flask-sample:v1".')],
+    provider: Provider = "",
+) -> None:
+    """Build an image for the cluster: by Docker for kind, by the kit's own builder for the sandbox."""
+    from oamkit import images
+    from oamkit.provider import choose, select
+
+    select(choose(provider))
+    _print(images.build(context, tag))
+
+
+@app.command()
+def reset(
+    cluster: Annotated[bool, typer.Option(help="Delete the cluster as well.")] = False,
+    provider: Provider = "",
+) -> None:
+    """Remove what the lessons made from the cluster."""
+    from oamkit.cluster import active
+    from oamkit.course.start import clear
+
+    place = active.provider(provider)
+    if place.status().running:
+        clear()
+    if cluster:
+        _print(place.delete())
+
+
+@app.command()
+def version() -> None:
+    """Print the kit's version, and Kubernetes's."""
+    import oamkit
+    from oamkit.diagnosis import doctor as examine
+
+    typer.echo(f"oamkit {oamkit.__version__}")
+    typer.echo(examine()["programs"].found)
+
+
+def main() -> None:
+    """Run the command; an error that the kit can explain is told in words, without a traceback."""
+    try:
+        _mount()
+        app()
+    except OamKitError as error:
+        _tell(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _mount() -> None:
+    """Add the parts' own commands, if they are asked for: reading them takes as long as most commands run."""
+    if sys.argv[1:2] in (["sandbox"], ["--help"], []):
+        from oamkit.sandbox.commands import app as sandbox
+
+        app.add_typer(sandbox, name="sandbox")
+
+
+def _run_lessons(lessons: list[str], provider: str, lang: str) -> None:
+    from oamkit.course.runner import run_course
+
+    if not run_course(lessons, provider=provider, lang=lang).passed:
+        raise typer.Exit(1)
+
+
+def _print(result: show.Rendered) -> None:
+    from rich.console import Console
+
+    if sys.stdout.isatty():
+        Console().print(result)
+    else:
+        typer.echo(str(result))
+
+
+def _tell(error: OamKitError) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(Text.assemble(("Error: ", "bold red"), error.message))
+    if error.hint:
+        console.print(Text.assemble(("Hint: ", "bold"), error.hint))
+    if error.docs:
+        console.print(Text(f"More: docs/{error.docs}"))
+
+
+if __name__ == "__main__":
+    main()

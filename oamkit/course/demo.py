@@ -1,0 +1,36 @@
+"""The names that the lessons share: the demo's images and folders, and the runtime's release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import oamkit
+
+__all__ = ["APP_IMAGE", "CHART", "CONFIGS", "NAMESPACE", "RELEASE", "RUNTIME_IMAGE", "Image"]
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that the course builds.
+
+    Attributes:
+        tag: Its name.
+        context: The folder that it is built from.
+        dockerfile: Its Dockerfile.
+    """
+
+    tag: str
+    context: str
+    dockerfile: str
+
+
+APP_IMAGE = Image("flask-sample:v1", "flask-demo", "flask-demo/Dockerfile")
+
+CONFIGS = ("flask-demo/config", "flask-demo/config-2020")
+"""Today's files, and those of 2020."""
+
+CHART = "charts/oam-kubernetes-runtime"
+RUNTIME_IMAGE = Image(f"oamkit-runtime:{oamkit.__version__}", ".", f"{CHART}/Dockerfile")
+RELEASE = "oam"
+NAMESPACE = "oam-system"
+RUNTIME_DEPLOYMENT = "oam-kubernetes-runtime"

@@ -1,0 +1,161 @@
+"""Pictures for notebooks, drawn as SVG from a few words.
+
+A picture is an ``<img>`` with a data URI: inline SVG vanishes in a notebook that isn't trusted, and a file would have to be shipped
+beside it. It stands on a light card of its own, since an image can't see whether JupyterLab is dark. The text that a screen
+reader reads is also what a terminal shows.
+"""
+
+from __future__ import annotations
+
+import base64
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from oamkit.show import Rendered
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["Figure", "flow", "layers"]
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Noto Sans CJK SC', 'PingFang SC', sans-serif"
+FILLS = ("#e3f2fd", "#e8f5e9", "#fff3e0", "#f3e5f5", "#fce4ec", "#e0f7fa")
+INK, LINE, CARD = "#1f2933", "#52606d", "#ffffff"
+CHARACTER = 7.0
+"""Width of an average character of 13 px, in px. CJK characters count twice."""
+
+
+@dataclass(frozen=True)
+class Figure(Rendered):
+    """A picture with the words for those who can't see it.
+
+    Attributes:
+        svg: The picture.
+        alt: What it shows, in words.
+    """
+
+    svg: str
+    alt: str
+
+    def __str__(self) -> str:
+        return self.alt
+
+    def __rich__(self) -> RenderableType:
+        from rich.text import Text
+
+        return Text(self.alt)
+
+    def to_html(self) -> str:
+        """Return it as an image that needs neither a script nor another file."""
+        data = base64.b64encode(self.svg.encode()).decode()
+        image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(self.alt)}" style="max-width:100%">'
+        return f'<figure style="margin:0.5em 0">{image}</figure>'
+
+
+def flow(*steps: tuple[str, str], title: str = "") -> Figure:
+    """Draw what happens one after the other.
+
+    Args:
+        *steps: For each, who acts and what it does.
+        title: A line above.
+
+    Example:
+        >>> print(flow(("You", "apply a Component"), ("The API server", "stores it")))
+        You: apply a Component → The API server: stores it
+    """
+    per_row, width, gap, height = 4, 176, 34, 108
+    columns = min(per_row, len(steps))
+    top = 40 if title else 14
+    parts: list[str] = [_text(14, 26, title, 15, bold=True)] if title else []
+    for index, (who, what) in enumerate(steps):
+        row, column = divmod(index, per_row)
+        x, y = 14 + column * (width + gap), top + row * (height + 34)
+        parts.append(_box(x, y, width, height, FILLS[index % len(FILLS)]))
+        parts += _lines(x + 10, y + 22, who, width - 20, bold=True, limit=2)
+        parts += _lines(x + 10, y + 22 + 17 * _height(who, width - 20), what, width - 20, limit=4)
+        if index + 1 < len(steps):
+            parts.append(_arrow(x, y, width, height, gap, last=column == per_row - 1))
+    rows = -(-len(steps) // per_row)
+    size = (28 + columns * width + (columns - 1) * gap, top + rows * height + (rows - 1) * 34 + 14)
+    words = " → ".join(f"{who}: {what}" for who, what in steps)
+    return Figure(_svg(*size, parts), f"{title}: {words}" if title else words)
+
+
+def layers(*rings: tuple[str, str], title: str = "") -> Figure:
+    """Draw layers around one another.
+
+    Args:
+        *rings: For each its name and what it holds, from the outermost to the innermost.
+        title: A line above.
+
+    Example:
+        >>> print(layers(("Outside", "changes often"), ("Core", "changes least")))
+        From outside to inside: Outside (changes often), Core (changes least)
+    """
+    width, band, inset = 760, 64, 26
+    top = 40 if title else 14
+    parts: list[str] = [_text(14, 26, title, 15, bold=True)] if title else []
+    bottom = top + band * len(rings) + inset * len(rings)
+    for index, (name, holds) in enumerate(rings):
+        x, y = 14 + inset * index, top + band * index
+        w, h = width - 2 * inset * index, bottom - y - inset * index
+        parts.append(_box(x, y, w, h, FILLS[index % len(FILLS)]))
+        parts.append(_text(x + 14, y + 24, name, 15, bold=True))
+        parts += _lines(x + 14, y + 44, holds, w - 28, limit=1)
+    words = ", ".join(f"{name} ({holds})" for name, holds in rings)
+    alt = f"From outside to inside: {words}"
+    return Figure(_svg(width + 28, bottom + 14, parts), f"{title}. {alt}" if title else alt)
+
+
+def _svg(width: int, height: int, parts: Sequence[str]) -> str:
+    head = (
+        '<defs><marker id="tip" markerWidth="9" markerHeight="9" refX="7" refY="4" orient="auto">'
+        f'<path d="M0,0 L8,4 L0,8 z" fill="{LINE}"/></marker></defs>'
+        f'<rect width="{width}" height="{height}" rx="12" fill="{CARD}"/>'
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+        f' font-family="{escape(FONT)}">{head}{"".join(parts)}</svg>'
+    )
+
+
+def _box(x: int, y: int, width: int, height: int, fill: str) -> str:
+    return (
+        f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="10" fill="{fill}"'
+        f' stroke="{LINE}" stroke-width="1.2"/>'
+    )
+
+
+def _arrow(x: int, y: int, width: int, height: int, gap: int, *, last: bool) -> str:
+    """An arrow to the box on the right; at the end of a row down and back to the first box of the next one."""
+    if last:
+        down, left = y + height + 17, 14 + width // 2
+        path = f"M{x + width // 2},{y + height} V{down} H{left} V{down + 13}"
+    else:
+        path = f"M{x + width + 4},{y + height // 2} H{x + width + gap - 4}"
+    return (
+        f'<path d="{path}" fill="none" stroke="{LINE}" stroke-width="1.6" marker-end="url(#tip)"/>'
+    )
+
+
+def _lines(x: int, y: int, text: str, width: int, *, bold: bool = False, limit: int) -> list[str]:
+    lines = _wrap(text, width)[:limit]
+    return [_text(x, y + 17 * index, line, 13, bold=bold) for index, line in enumerate(lines)]
+
+
+def _height(text: str, width: int) -> int:
+    return min(2, len(_wrap(text, width)))
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    wide = sum(ord(character) > 0x2E80 for character in text)
+    characters = int(width / CHARACTER)
+    return textwrap.wrap(text, characters // 2 + 2 if wide > len(text) // 3 else characters)
+
+
+def _text(x: int, y: int, text: str, size: int, *, bold: bool = False) -> str:
+    weight = ' font-weight="600"' if bold else ""
+    return f'<text x="{x}" y="{y}" font-size="{size}" fill="{INK}"{weight}>{escape(text)}</text>'

@@ -1,0 +1,254 @@
+"""Run lessons without a person: each cell with a time limit and a line of its own, and a report at the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from oamkit import show
+from oamkit.cluster import kit
+from oamkit.course import lessons as catalogue
+from oamkit.course.cells import Failure, answer_of, failure_of, heading, label
+from oamkit.course.lessons import Lesson
+from oamkit.provider import choose
+
+__all__ = ["CourseResult", "LessonResult", "run_course", "run_lesson"]
+
+CELL_SECONDS = 300
+"""How long a cell may take. The longest one of the course builds an image on a machine that has nothing yet."""
+
+START_SECONDS = 60
+"""How long a kernel may take to start."""
+
+
+@dataclass(frozen=True)
+class LessonResult:
+    """A lesson that was run.
+
+    Attributes:
+        lesson: Which one.
+        title: Its heading.
+        executed: The notebook with its outputs.
+        seconds: How long it took.
+        cells: How many code cells it has.
+        answer: What its cell tagged ``answer`` printed: the lesson's result; ``""`` if it has none.
+        failure: Where and why it ended early; ``None`` if it didn't.
+    """
+
+    lesson: Lesson
+    title: str
+    executed: Path
+    seconds: float
+    cells: int
+    answer: str = ""
+    failure: Failure | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether all of its cells ran."""
+        return self.failure is None
+
+
+@dataclass(frozen=True)
+class CourseResult:
+    """Lessons that were run one after the other.
+
+    Attributes:
+        lessons: Those that were run; the last one may have failed.
+        skipped: Those after it.
+        report: The report's first page.
+        seconds: How long it took.
+    """
+
+    lessons: tuple[LessonResult, ...]
+    skipped: tuple[Lesson, ...]
+    report: Path
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether all lessons ran to their end."""
+        return not self.skipped and all(result.passed for result in self.lessons)
+
+
+def run_course(
+    wanted: Sequence[str] = (),
+    *,
+    provider: str = "",
+    lang: str = "en",
+    notebooks: Path | None = None,
+    output: Path | None = None,
+    cell_seconds: int = CELL_SECONDS,
+) -> CourseResult:
+    """Run lessons in order, in one cluster, up to the first that fails; then write the report.
+
+    Args:
+        wanted: Numbers of lessons; all if empty.
+        provider: Where the cluster runs; by looking if empty.
+        lang: The language.
+        notebooks: The folder of the notebooks; the course's by default.
+        output: Where executed notebooks and the report go; ``build/course`` of the checkout by default.
+        cell_seconds: How long a cell may take.
+
+    Raises:
+        InputError: There is no such lesson, language or provider.
+    """
+    from oamkit.course import report
+
+    chosen = catalogue.find(wanted, notebooks or catalogue.folder(lang))
+    choice = choose(provider)
+    output = output or kit.root() / "build" / "course"
+    output.mkdir(parents=True, exist_ok=True)
+    show.say(f"{len(chosen)} lessons, cluster: {choice}")
+    begin = time.monotonic()
+    results: list[LessonResult] = []
+    for lesson in chosen:
+        parameters = {"PROVIDER": str(choice.name)}
+        results.append(run_lesson(lesson, output, parameters, cell_seconds=cell_seconds))
+        if not results[-1].passed:
+            break
+    page = report.write(results, chosen[len(results) :], output)
+    done = CourseResult(
+        tuple(results), tuple(chosen[len(results) :]), page, time.monotonic() - begin
+    )
+    _tell(done)
+    return done
+
+
+def run_lesson(
+    lesson: Lesson, output: Path, parameters: Mapping[str, Any], *, cell_seconds: int = CELL_SECONDS
+) -> LessonResult:
+    """Run one notebook in a kernel of its own, with a line for each of its cells.
+
+    Args:
+        lesson: Which one.
+        output: The folder for the executed notebook.
+        parameters: Values for its cell tagged ``parameters``.
+        cell_seconds: How long a cell may take.
+    """
+    import nbformat
+    import papermill
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    _quiet()
+    source = nbformat.read(lesson.path, as_version=4)  # type: ignore[no-untyped-call]
+    executed = output / f"{lesson.name}.ipynb"
+    progress = _Progress(lesson, source)
+    show.say(f"\n{lesson.number} {progress.title}", "bold")
+    begin = time.monotonic()
+    error: Exception | None = None
+    try:
+        papermill.execute_notebook(
+            lesson.path,
+            executed,
+            parameters=dict(parameters) if progress.takes_parameters else None,
+            cwd=lesson.path.parent,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            start_timeout=START_SECONDS,
+            execution_timeout=cell_seconds,
+            store_widget_state=False,
+            kernel_manager_class=_private_kernels(),
+            on_cell_start=progress.starts,
+            on_cell_executed=progress.executed,
+        )
+    except (
+        papermill.PapermillExecutionError,
+        CellExecutionError,
+        CellTimeoutError,
+        DeadKernelError,
+    ) as caught:
+        progress.breaks()
+        error = caught
+    document = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
+    return LessonResult(
+        lesson=lesson,
+        title=progress.title,
+        executed=executed,
+        seconds=time.monotonic() - begin,
+        cells=progress.total,
+        answer=answer_of(document),
+        failure=None if error is None else failure_of(error, document, progress.index),
+    )
+
+
+class _Progress:
+    """Says which cell runs, and for how long it ran."""
+
+    def __init__(self, lesson: Lesson, source: Any) -> None:  # noqa: ANN401 - nbformat ships no types
+        self.title = heading(source) or lesson.name
+        code = [cell for cell in source.cells if cell.cell_type == "code"]
+        # papermill puts a cell with the values after the one with this tag, or above all if there is none.
+        self.takes_parameters = any("parameters" in cell.metadata.get("tags", []) for cell in code)
+        self.total = len(code) + self.takes_parameters
+        self.index = 0
+        self._lesson = lesson
+        self._number = 0
+        self._began: float | None = None
+
+    def starts(self, cell: Any, cell_index: int) -> None:  # noqa: ANN401 - see above
+        if cell.cell_type != "code":
+            return
+        self.index = cell_index
+        self._number += 1
+        self._began = time.monotonic()
+        place = f"  {self._lesson.number}  {self._number:>2}/{self.total}"
+        show.say(f"{place}  {label(cell):<64} ", end="")
+
+    def executed(self, cell: Any, cell_index: int, execute_reply: Any) -> None:  # noqa: ANN401, ARG002 - nbclient's names
+        if execute_reply["content"].get("status") == "ok":
+            self._end("", "dim")
+        else:
+            self.breaks()
+
+    def breaks(self) -> None:
+        self._end("failed after ", "red")
+
+    def _end(self, prefix: str, style: str) -> None:
+        if self._began is not None:
+            show.say(prefix + show.seconds(time.monotonic() - self._began), style)
+            self._began = None
+
+
+def _private_kernels() -> type[Any]:
+    """Kernels that are spoken to by Unix sockets: anyone on this machine could listen in on loopback TCP."""
+    from jupyter_client.manager import AsyncKernelManager
+
+    class Manager(AsyncKernelManager):
+        transport = "ipc"
+
+    return Manager
+
+
+def _quiet() -> None:
+    """Keep papermill and Jupyter from saying in their words what we say in ours."""
+    for name in ("papermill", "traitlets", "nbclient"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+
+def _tell(done: CourseResult) -> None:
+    show.say("")
+    failed = next((result for result in done.lessons if not result.passed), None)
+    for result in done.lessons:
+        state = "passed" if result.passed else "failed"
+        line = (
+            f"  {result.lesson.number}  {result.title:<60} {state}  {show.seconds(result.seconds)}"
+        )
+        show.say(line, show.style_of(state))
+    for lesson in done.skipped:
+        show.say(f"  {lesson.number}  {lesson.name:<60} not run", "dim")
+    if failed is not None and failed.failure is not None:
+        show.say("")
+        show.say(failed.failure.explain(failed.lesson.number, failed.executed), "red")
+    for result in done.lessons:
+        if result.answer:
+            show.say(f"\n{result.answer}", "bold green")
+    show.say(f"\n{show.seconds(done.seconds)}. Report: {done.report}")
