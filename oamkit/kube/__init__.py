@@ -21,7 +21,7 @@ from oamkit.kube.client import Client, WatchEvent
 from oamkit.kube.connection import Connection
 from oamkit.kube.discovery import Discovery
 from oamkit.kube.informer import EventType, Informer, Key
-from oamkit.kube.resource import Object, Resource, key_of
+from oamkit.kube.resource import Json, Object, Resource, key_of
 
 __all__ = [
     "Client",
@@ -29,6 +29,7 @@ __all__ = [
     "Discovery",
     "EventType",
     "Informer",
+    "Json",
     "Key",
     "Object",
     "Resource",

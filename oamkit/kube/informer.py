@@ -49,6 +49,7 @@ class Informer:
     Attributes:
         items: The objects by namespace and name. They are shared: don't change them.
         synced: Set after the first list.
+        tried: Set after the first attempt to list, also if it failed: then ``error`` tells why.
         error: The last failure to list or watch, until it works again.
     """
 
@@ -66,6 +67,7 @@ class Informer:
         self.resource = resource
         self.items: dict[Key, Object] = {}
         self.synced = asyncio.Event()
+        self.tried = asyncio.Event()
         self.error: OamKitError | None = None
         self._client = client
         self._namespace = namespace
@@ -90,6 +92,16 @@ class Informer:
         for obj in list(self.items.values()):
             self._call(callback, "ADDED", None, obj)
         return lambda: self._callbacks.remove(callback)
+
+    def written(self, old: Object, new: Object) -> None:
+        """Take in at once what our own write made of an object, so that the next reader doesn't see the old one.
+
+        Only for writes that the server made on condition of ``old``'s ``resourceVersion``: then nothing can have come between
+        the two. Subscribers don't hear of it: they would hear of what they did themselves.
+        """
+        key = key_of(new)
+        if self.items.get(key) is old:
+            self.items[key] = self._transform(new)
 
     def start(self) -> None:
         """Run in a task of its own until :meth:`close`."""
@@ -150,6 +162,7 @@ class Informer:
         self._version = listed["metadata"]["resourceVersion"]
         self.error = None
         self.synced.set()
+        self.tried.set()
 
     async def _watch(self) -> None:
         events = self._client.watch(
@@ -207,3 +220,4 @@ class Informer:
         if self.error is None or self.error.message != error.message:
             log.warning("can't follow %s: %s", self.resource.plural, error.message)
         self.error = error
+        self.tried.set()

@@ -1,0 +1,120 @@
+"""``python -m oamkit.runtime``: the OAM runtime as a program (contract 10.1)."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from oamkit.errors import OamKitError
+from oamkit.kube import Connection
+from oamkit.runtime.manager import Settings, run
+
+__all__ = ["main"]
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the runtime until it is told to stop; returns the exit code."""
+    options = _parser().parse_args(argv)
+    _set_up_logs(options.log_format, "debug" if options.debug_logs else options.log_level)
+    try:
+        connection = Connection.load(options.kubeconfig, options.context)
+        settings = Settings(
+            connection=connection,
+            namespace=options.namespace,
+            address=options.metrics_addr,
+            leader_election=options.enable_leader_election,
+            lease_namespace=options.leader_election_namespace or connection.namespace,
+            resync=options.long_wait,
+        )
+        asyncio.run(run(settings))
+    except OamKitError as error:
+        logging.getLogger("oamkit.runtime").debug("ended by an error", exc_info=error)
+        print(f"oam-runtime: {error}", file=sys.stderr)  # noqa: T201 - it is a program
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m oamkit.runtime",
+        description="The OAM runtime: makes ApplicationConfigurations into Kubernetes objects.",
+    )
+    add = parser.add_argument
+    add(
+        "--kubeconfig",
+        type=Path,
+        help="file; default: KUBECONFIG, ~/.kube/config, or the Pod's service account",
+    )
+    add("--context", help="context in the kubeconfig file")
+    add("--namespace", help="work in this namespace only")
+    inside = "KUBERNETES_SERVICE_HOST" in os.environ
+    add("--metrics-addr", type=_address, default=_address(":8080" if inside else "127.0.0.1:8080"),
+        metavar="HOST:PORT", help="of /healthz, /readyz and /metrics; 0 for none; default :8080 in a Pod, else 127.0.0.1:8080")  # fmt: skip
+    add("--enable-leader-election", action="store_true", help="of several replicas, let one work")
+    add(
+        "--leader-election-namespace",
+        metavar="NAMESPACE",
+        help="of the Lease; default: the Pod's or context's",
+    )
+    add("--long-wait", type=_duration, default=600.0, metavar="DURATION",
+        help="time between two safety looks at everything, e.g. 10m (the default); 0 for none")  # fmt: skip
+    add("--log-format", choices=("text", "json"), default="text")
+    add("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    add("--debug-logs", action="store_true", help="the same as --log-level debug")
+    return parser
+
+
+def _address(text: str) -> tuple[str, int] | None:
+    if text == "0":
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"expected host:port such as 127.0.0.1:8080, got {text!r}")
+    return host.strip("[]"), int(port)
+
+
+def _duration(text: str) -> float:
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", text)
+    if text == "0":
+        return 0.0
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise argparse.ArgumentTypeError(f"expected a duration such as 90s or 10m, got {text!r}")
+    return float(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+class _JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _set_up_logs(form: str, level: str) -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        _JsonFormatter()
+        if form == "json"
+        else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    )
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

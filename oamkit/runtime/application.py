@@ -1,0 +1,292 @@
+"""The controller of ApplicationConfigurations: one pass makes the cluster what one application says (contract 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from oamkit.errors import ClusterError, OamKitError
+from oamkit.kube import Client, Discovery, Informer, Key, Object
+from oamkit.oam import (
+    ApplicationConfiguration,
+    Plan,
+    World,
+    all_memberships,
+    failed,
+    garbage,
+    history_labels,
+    history_of,
+    left_memberships,
+    needs,
+    render,
+    scope_needs,
+    succeeded,
+)
+from oamkit.oam.conditions import CONVERTED
+from oamkit.oam.kinds import FIELD_MANAGER, FINALIZER_SCOPES
+from oamkit.oam.shape import quoted
+from oamkit.runtime.applier import Applier
+from oamkit.runtime.events import EventRecorder, EventType, now
+from oamkit.runtime.facts import Facts
+from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS
+from oamkit.runtime.scopes import ScopeWriter
+
+__all__ = ["ApplicationReconciler", "PassFailedError"]
+
+
+class PassFailedError(OamKitError):
+    """A pass didn't reach its end; the application's status and an event tell why. Never leaves the runtime.
+
+    Args:
+        reason: The event's reason, e.g. ``"CannotRenderComponents"``.
+        outer: What the condition puts before the message, e.g. ``"cannot render components"``.
+        cause: What went wrong.
+    """
+
+    def __init__(self, reason: str, outer: str, cause: OamKitError) -> None:
+        super().__init__(f"{outer}: {cause.message}")
+        self.reason = reason
+        self.cause = cause
+
+
+class ApplicationReconciler:
+    """Works on one application at a time for each caller; it holds no state of a pass.
+
+    Args:
+        client: The open client.
+        discovery: The kinds that are served.
+        informer: The local copy of all ApplicationConfigurations.
+        facts: What rendering needs.
+        applier: Writes objects.
+        events: Tells what was done.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        discovery: Discovery,
+        informer: Informer,
+        facts: Facts,
+        applier: Applier,
+        events: EventRecorder,
+    ) -> None:
+        self._client = client
+        self._discovery = discovery
+        self._informer = informer
+        self._facts = facts
+        self._applier = applier
+        self._events = events
+        self._scopes = ScopeWriter(client, discovery)
+
+    async def reconcile(self, key: Key) -> bool:
+        """Make one pass.
+
+        Args:
+            key: The application's namespace and name.
+
+        Returns:
+            Whether it reached its end; if not, it should come again after a pause.
+
+        Raises:
+            ClusterError: The API server doesn't answer.
+            ApiError: The status can't be written.
+        """
+        obj = self._informer.items.get(key)
+        if obj is None:
+            self._facts.forget(key)
+            self._applier.forget(key)
+            return True
+        status = obj.get("status") or {}
+        # What the API server doesn't check is read within the pass, so that a fault in it ends up in the status.
+        bare = ApplicationConfiguration.parse({**obj, "spec": {}, "status": {}})
+        try:
+            if obj["metadata"].get("deletionTimestamp"):
+                await self._finalize(key, obj)
+                return True
+            if await self._needs_finalizer(obj):
+                return True
+            new = await self._pass(key, obj)
+        except PassFailedError as error:
+            self._emit(obj, "Warning", error.reason, error.cause.message)
+            await self._write_status(obj, failed(bare, status, error.message, now=now()))
+            return False
+        await self._write_status(obj, new)
+        return True
+
+    async def _pass(self, key: Key, obj: Object) -> Object:
+        try:
+            app = ApplicationConfiguration.parse(obj)
+            world = await self._facts.gather(key, app, lambda world: needs(app, world))
+            plan = render(app, world)
+        except ClusterError:
+            raise
+        except OamKitError as error:
+            raise PassFailedError(
+                "CannotRenderComponents", "cannot render components", error
+            ) from error
+        self._tell_conversions(obj, plan)
+        try:
+            changed = await self._apply(key, app, plan, world)
+        except ClusterError:
+            raise
+        except OamKitError as error:
+            raise PassFailedError(
+                "CannotApplyComponents", "cannot apply components", error
+            ) from error
+        if changed:
+            # The 2020 controller tells these two on every pass; here they mean that something happened.
+            self._emit(obj, "Normal", "RenderedComponents", "Successfully rendered components")
+            self._emit(obj, "Normal", "AppliedComponents", "Successfully applied components")
+        await self._collect_garbage(obj, app, plan)
+        await self._applier.keep(key, [part.reference for part in plan.parts()])
+        return succeeded(
+            app,
+            obj.get("status") or {},
+            plan,
+            now=now(),
+            history=await self._history(key, app, plan),
+        )
+
+    async def _apply(
+        self, key: Key, app: ApplicationConfiguration, plan: Plan, world: World
+    ) -> bool:
+        changed = False
+        for component in plan.components:
+            with _wrapping("cannot apply workload", component.reference.name):
+                changed |= await self._applier.apply(key, app, component.workload)
+            for trait in component.traits:
+                ref = trait.reference
+                with _wrapping("cannot apply trait", ref.api_version, ref.kind, ref.name):
+                    changed |= await self._applier.apply(key, app, trait.obj)
+            for scope in component.scopes:
+                ref = scope.reference
+                with _wrapping("cannot apply scope", ref.api_version, ref.kind, ref.name):
+                    changed |= await self._scopes.join(
+                        world, app.namespace, scope, component.reference
+                    )
+        for membership in left_memberships(app, plan):
+            ref = membership.scope
+            with _wrapping("cannot apply scope", ref.api_version, ref.kind, ref.name):
+                changed |= await self._scopes.leave(world, app.namespace, membership)
+        return changed
+
+    async def _collect_garbage(
+        self, obj: Object, app: ApplicationConfiguration, plan: Plan
+    ) -> None:
+        for ref in garbage(app, plan):
+            try:
+                deleted = await self._applier.delete(app, ref)
+            except ClusterError:
+                raise
+            except OamKitError as error:
+                raise PassFailedError(
+                    "CannotGarbageCollectComponents", "cannot garbage collect components", error
+                ) from error
+            if deleted:
+                self._emit(
+                    obj,
+                    "Normal",
+                    "GarbageCollectedComponent",
+                    "Successfully garbage collected component",
+                    {"kind": ref.kind, "name": ref.name},
+                )
+
+    async def _history(self, key: Key, app: ApplicationConfiguration, plan: Plan) -> list[Object]:
+        entries: list[Object] = []
+        for component in plan.components:
+            ref = component.reference
+            resource = await self._discovery.resource_for(ref.api_version, ref.kind)
+            if component.revision_enabled and resource is not None:
+                wanted = history_labels(app, component).items()
+                live = [
+                    child
+                    for child in self._applier.live(key, resource)
+                    if wanted <= (child["metadata"].get("labels") or {}).items()
+                ]
+                entries += history_of(component, live)
+        return entries
+
+    async def _needs_finalizer(self, obj: Object) -> bool:
+        """Add the finalizer if the application uses scopes (contract 2.2); returns whether it was missing."""
+        uses_scopes = any(entry.get("scopes") for entry in obj["spec"].get("components") or ())
+        finalizers = obj["metadata"].get("finalizers") or []
+        if not uses_scopes or FINALIZER_SCOPES in finalizers:
+            return False
+        # The answer comes back as an event, and with it the next pass.
+        await self._write_finalizers(obj, [*finalizers, FINALIZER_SCOPES])
+        return True
+
+    async def _finalize(self, key: Key, obj: Object) -> None:
+        """Leave all scopes, then let the application go (contract 2.7); Kubernetes reaps what it owns."""
+        finalizers = obj["metadata"].get("finalizers") or []
+        if FINALIZER_SCOPES not in finalizers:
+            return
+        try:
+            app = ApplicationConfiguration.parse({**obj, "spec": {}})
+            world = await self._facts.gather(key, app, lambda world: scope_needs(app, world))
+            for membership in all_memberships(app):
+                ref = membership.scope
+                with _wrapping("cannot apply scope", ref.api_version, ref.kind, ref.name):
+                    await self._scopes.leave(world, app.namespace, membership)
+        except ClusterError:
+            raise
+        except OamKitError as error:
+            raise PassFailedError(
+                "CannotFinalizeWorkloads", "failed to finalize workloads", error
+            ) from error
+        await self._write_finalizers(obj, [name for name in finalizers if name != FINALIZER_SCOPES])
+
+    async def _write_finalizers(self, obj: Object, finalizers: list[str]) -> None:
+        metadata = obj["metadata"]
+        patch = {
+            "metadata": {"finalizers": finalizers, "resourceVersion": metadata["resourceVersion"]}
+        }
+        await self._client.merge_patch(
+            APPLICATION_CONFIGURATIONS,
+            metadata["name"],
+            patch,
+            metadata["namespace"],
+            field_manager=FIELD_MANAGER,
+        )
+
+    async def _write_status(self, obj: Object, status: Object) -> None:
+        """Write the status if it is another one, on condition that nobody else wrote the object since it was read."""
+        if status == (obj.get("status") or {}):
+            return
+        written = await self._client.update_status(
+            APPLICATION_CONFIGURATIONS, {**obj, "status": status}, field_manager=FIELD_MANAGER
+        )
+        self._informer.written(obj, written)
+
+    def _tell_conversions(self, obj: Object, plan: Plan) -> None:
+        told = {
+            line
+            for condition in (obj.get("status") or {}).get("conditions") or ()
+            if condition.get("type") == CONVERTED
+            for line in condition.get("message", "").splitlines()
+        }
+        for conversion in plan.conversions():
+            if str(conversion) not in told:
+                self._emit(obj, "Normal", "ConvertedAPIVersion", str(conversion))
+
+    def _emit(
+        self,
+        obj: Object,
+        kind: EventType,
+        reason: str,
+        message: str,
+        annotations: dict[str, str] | None = None,
+    ) -> None:
+        self._events.emit(APPLICATION_CONFIGURATIONS, obj, kind, reason, message, annotations)
+
+
+@contextmanager
+def _wrapping(outer: str, *names: str) -> Iterator[None]:
+    """Put ``outer "name" …: `` before the message of what goes wrong inside; that the server is away is nobody's fault."""
+    try:
+        yield
+    except ClusterError:
+        raise
+    except OamKitError as error:
+        where = " ".join([outer, *map(quoted, names)])
+        raise OamKitError(f"{where}: {error.message}", hint=error.hint) from error

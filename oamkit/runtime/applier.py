@@ -1,0 +1,177 @@
+"""Makes the cluster's objects what a plan says, and deletes what it doesn't say any more.
+
+Objects are written by server-side apply; only when they need it: when the desired object is another one than last time, or when the
+watch shows that a field of ours was changed or the object is gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from oamkit.errors import ApiError, OamKitError
+from oamkit.kube import Client, Discovery, EventType, Key, Object, Resource
+from oamkit.oam import ApplicationConfiguration, TypedReference
+from oamkit.oam.kinds import FIELD_MANAGER, Obj
+from oamkit.oam.shape import quoted
+from oamkit.runtime import children
+from oamkit.runtime.watches import Watches
+
+__all__ = ["Applier"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """What we know of an object since we applied it."""
+
+    desired: str
+    uid: str
+    owned: str
+
+
+class Applier:
+    """Writes and deletes the objects of applications.
+
+    Args:
+        client: The open client.
+        discovery: The kinds that are served.
+        watches: Watches over what applications made, with :func:`oamkit.runtime.children.project`.
+    """
+
+    def __init__(self, client: Client, discovery: Discovery, watches: Watches[Key]) -> None:
+        self._client = client
+        self._discovery = discovery
+        self._watches = watches
+        self._applied: dict[Key, dict[tuple[Resource, str], _Applied]] = {}
+
+    async def apply(self, user: Key, app: ApplicationConfiguration, obj: Obj) -> bool:
+        """Make an object what is desired.
+
+        Args:
+            user: The application's key.
+            app: The application.
+            obj: The rendered object.
+
+        Returns:
+            Whether it had to be written.
+
+        Raises:
+            OamKitError: It can't be written, or it belongs to somebody else.
+        """
+        resource = await self._resource(obj["apiVersion"], obj["kind"])
+        if resource is None:
+            raise OamKitError(
+                f"no matches for kind {quoted(obj['kind'])} in version {quoted(obj['apiVersion'])}"
+            )
+        name = obj["metadata"]["name"]
+        informer = self._watches.use(resource, user)
+        live = informer.items.get((app.namespace, name))
+        if live is not None:
+            _check_controller(live, app)
+        desired = children.digest(obj)
+        before = self._applied.setdefault(user, {}).get((resource, name))
+        if (
+            before is not None
+            and live is not None
+            and before == _Applied(desired, live["metadata"]["uid"], children.owned(live))
+        ):
+            return False
+        written = await self._write(resource, obj, app)
+        if live is not None and written["metadata"]["resourceVersion"] == _version(live):
+            changed = False  # after a restart of ours: it was right already
+        else:
+            changed = True
+        child = children.project(written)
+        self._applied[user][resource, name] = _Applied(
+            desired, child["metadata"]["uid"], children.owned(child)
+        )
+        return changed
+
+    def is_news(self, user: Key, resource: Resource, kind: EventType, new: Object | None) -> bool:
+        """Whether a change of a child is worth a pass: it isn't if all that we applied still stands."""
+        if kind == "DELETED" or new is None:
+            return True
+        before = self._applied.get(user, {}).get((resource, new["metadata"]["name"]))
+        return before is None or (before.uid, before.owned) != (
+            new["metadata"]["uid"],
+            children.owned(new),
+        )
+
+    async def delete(self, app: ApplicationConfiguration, reference: TypedReference) -> bool:
+        """Delete an object that the application made; one that belongs to somebody else stays.
+
+        Returns:
+            Whether there was one to delete.
+
+        Raises:
+            OamKitError: It can't be read or deleted.
+        """
+        resource = await self._resource(reference.api_version, reference.kind)
+        if resource is None:
+            return False
+        try:
+            live = await self._client.get(resource, reference.name, app.namespace)
+            controller = children.controller_of(live)
+            if controller is None or controller["uid"] != app.uid:
+                return False
+            uid = live["metadata"]["uid"]
+            await self._client.delete(resource, reference.name, app.namespace, uid=uid)
+        except ApiError as error:
+            if error.status in (404, 409):  # gone, or another one of this name by now
+                return False
+            raise
+        return True
+
+    def live(self, user: Key, resource: Resource) -> list[Object]:
+        """The projected objects of a kind in the application's namespace, from the watch."""
+        items = self._watches.use(resource, user).items
+        return [obj for (namespace, _), obj in items.items() if namespace == user[0]]
+
+    async def keep(self, user: Key, references: list[TypedReference]) -> None:
+        """Forget all objects of an application but these, and stop watching kinds that nobody has any more."""
+        kept: set[tuple[Resource, str]] = set()
+        for reference in references:
+            resource = await self._resource(reference.api_version, reference.kind)
+            if resource is not None:
+                kept.add((resource, reference.name))
+        applied = self._applied.get(user, {})
+        self._applied[user] = {key: value for key, value in applied.items() if key in kept}
+        self._watches.keep(user, {resource for resource, _ in kept})
+
+    def forget(self, user: Key) -> None:
+        """Drop what is remembered of an application that is gone."""
+        self._applied.pop(user, None)
+        self._watches.keep(user, set())
+
+    async def _resource(self, api_version: str, kind: str) -> Resource | None:
+        return await self._discovery.resource_for(api_version, kind)
+
+    async def _write(self, resource: Resource, obj: Obj, app: ApplicationConfiguration) -> Object:
+        try:
+            return await self._client.apply(resource, obj, field_manager=FIELD_MANAGER, force=True)
+        except ApiError as error:
+            # The server itself refuses a second controller, so that no read must come before the write.
+            if (
+                error.status == 422
+                and "Only one reference can have Controller set" in error.message
+            ):
+                raise _not_ours(app) from error
+            raise
+
+
+def _check_controller(live: Object, app: ApplicationConfiguration) -> None:
+    controller = children.controller_of(live)
+    if controller is not None and controller["uid"] != app.uid:
+        raise _not_ours(app)
+
+
+def _not_ours(app: ApplicationConfiguration) -> OamKitError:
+    return OamKitError(
+        f"existing object is not controlled by UID {quoted(app.uid)}",
+        hint="Rename it in the application, or delete the other one.",
+        code="not-controlled",
+    )
+
+
+def _version(obj: Object) -> str:
+    text: str = obj["metadata"]["resourceVersion"]
+    return text

@@ -1,0 +1,240 @@
+"""A controller: what it watches, its queue, and its workers. The manager runs all that :data:`CONTROLLERS` lists."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from oamkit.errors import ApiError, ClusterError
+from oamkit.kube import Client, Discovery, EventType, Informer, Key, Object, Resource, key_of
+from oamkit.oam import KindKey, ObjectKey
+from oamkit.oam.kinds import LABEL_APP
+from oamkit.runtime import children
+from oamkit.runtime.application import ApplicationReconciler
+from oamkit.runtime.applier import Applier
+from oamkit.runtime.events import EventRecorder
+from oamkit.runtime.facts import Facts
+from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS, COMPONENTS, CRDS, DEFINITIONS
+from oamkit.runtime.metrics import Metrics
+from oamkit.runtime.queue import WorkQueue
+from oamkit.runtime.watches import Watches
+
+__all__ = ["CONTROLLERS", "ApplicationController", "Controller"]
+
+log = logging.getLogger(__name__)
+
+WORKERS = 8
+"""How many applications are worked on at the same time: a pass waits for the API server most of its time."""
+
+
+class Controller(Protocol):
+    """A part of the runtime that watches kinds of its own."""
+
+    async def run(self) -> None:
+        """Watch and work until cancelled."""
+        ...  # pragma: no cover - a protocol
+
+    def not_ready(self) -> str:
+        """Why it doesn't see the cluster yet; ``""`` if it does."""
+        ...  # pragma: no cover - a protocol
+
+    def depth(self) -> int:
+        """How many objects wait for a worker."""
+        ...  # pragma: no cover - a protocol
+
+
+class ApplicationController:
+    """Reconciles ApplicationConfigurations.
+
+    What makes an application's next pass: a change of itself; of a Component, definition, scope or kind that its last pass
+    asked for, found or not; of an object that it made; the safety net ``resync``.
+
+    Args:
+        client: The open client.
+        namespace: Only this namespace; all by default.
+        resync: Seconds after which every application is looked at, whatever happened; 0 is never.
+        metrics: Counts the passes.
+        instance: Which of several replicas this is, for events.
+    """
+
+    name: Final = "applicationconfiguration"
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        namespace: str | None,
+        resync: float,
+        metrics: Metrics,
+        instance: str,
+    ) -> None:
+        self._metrics = metrics
+        self._discovery = Discovery(client)
+        self._queue: WorkQueue[Key] = WorkQueue()
+        self._apps = Informer(
+            client, APPLICATION_CONFIGURATIONS, namespace=namespace, resync=resync, transform=_lean
+        )
+        self._parts = [
+            Informer(client, COMPONENTS, namespace=namespace, transform=_lean),
+            *(Informer(client, resource, transform=_lean) for resource in DEFINITIONS),
+        ]
+        self._crds = Informer(client, CRDS, transform=_lean_crd)
+        self._scopes: Watches[Key] = Watches(
+            client, self._scope_changed, namespace=namespace, transform=_lean
+        )
+        self._children: Watches[Key] = Watches(
+            client,
+            self._child_changed,
+            namespace=namespace,
+            label_selector=LABEL_APP,
+            transform=children.project,
+        )
+        self._facts = Facts(client, self._discovery, self._parts, self._scopes)
+        self._applier = Applier(client, self._discovery, self._children)
+        self._events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", instance)
+        self._reconciler = ApplicationReconciler(
+            client, self._discovery, self._apps, self._facts, self._applier, self._events
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """See :meth:`Controller.run`."""
+        self._apps.subscribe(lambda _, old, new: self._queue.add(key_of(new or old or {})))
+        for informer in self._parts:
+            informer.subscribe(self._follow(informer.resource))
+        self._crds.subscribe(self._crd_changed)
+        informers = [self._apps, *self._parts, self._crds]
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._events.run())
+                for informer in informers:
+                    group.create_task(informer.run())
+                # Not before all parts are known: else an application would be told that its Components are missing.
+                for informer in [self._apps, *self._parts]:
+                    await informer.synced.wait()
+                for _ in range(WORKERS):
+                    group.create_task(self._work())
+        finally:
+            self._queue.close()
+            await self._children.close()
+            await self._scopes.close()
+            await self._events.drain(0.0)
+
+    def not_ready(self) -> str:
+        """See :meth:`Controller.not_ready`."""
+        for informer in [self._apps, *self._parts]:
+            if not informer.synced.is_set():
+                why = f": {informer.error.message}" if informer.error else ""
+                return f"waiting for {informer.resource.plural}{why}"
+        return ""
+
+    def depth(self) -> int:
+        """See :meth:`Controller.depth`."""
+        return len(self._queue)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.get()
+            started = time.monotonic()
+            failed = True
+            try:
+                failed = not await self._reconciler.reconcile(key)
+            except ClusterError as error:
+                log.warning("%s/%s: %s", *key, error.message)
+            except ApiError as error:
+                # 409: somebody else wrote the object; the change is on its way to us.
+                level = logging.DEBUG if error.status in (404, 409) else logging.WARNING
+                log.log(level, "%s/%s: %s", *key, error.message)
+            except Exception:  # a fault in one application must not stop the others
+                log.exception("%s/%s: the pass failed", *key)
+            finally:
+                self._queue.done(key, failed=failed)
+                if key not in self._apps.items:
+                    self._queue.forget(key)
+                result = "error" if failed else "success"
+                self._metrics.observe(self.name, result, time.monotonic() - started)
+            await asyncio.sleep(0)  # passes that change nothing don't wait for anything
+
+    def _follow(
+        self, resource: Resource
+    ) -> Callable[[EventType, Object | None, Object | None], None]:
+        return lambda kind, old, new: self._fact_changed(resource, kind, old, new)
+
+    def _fact_changed(
+        self, resource: Resource, _: EventType, old: Object | None, new: Object | None
+    ) -> None:
+        namespace, name = key_of(new or old or {})
+        fact = ObjectKey(resource.api_version, resource.kind, namespace, name)
+        for user in self._facts.uses.of(fact):
+            self._queue.add(user)
+
+    def _scope_changed(
+        self, resource: Resource, kind: EventType, old: Object | None, new: Object | None
+    ) -> None:
+        generations = {obj["metadata"].get("generation") for obj in (old, new) if obj is not None}
+        if kind != "MODIFIED" or len(generations) > 1 or None in generations:
+            self._fact_changed(resource, kind, old, new)  # else only its status changed
+
+    def _child_changed(
+        self, resource: Resource, kind: EventType, old: Object | None, new: Object | None
+    ) -> None:
+        names: set[str] = set()
+        for obj in (old, new):
+            if obj is not None:
+                names |= children.application_names(obj)
+        namespace, _ = key_of(new or old or {})
+        for name in names:
+            user = namespace, name
+            if user in self._apps.items and self._applier.is_news(user, resource, kind, new):
+                self._queue.add(user)
+
+    def _crd_changed(self, _: EventType, old: Object | None, new: Object | None) -> None:
+        if old is not None and new is not None and old["spec"] == new["spec"]:
+            return
+        spec = (new or old or {})["spec"]
+        users = {
+            user
+            for version in spec["versions"]
+            for user in self._facts.uses.of(KindKey(f"{spec['group']}/{version}", spec["kind"]))
+        }
+        if users:
+            task = asyncio.create_task(self._look_again(users))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _look_again(self, users: set[Key]) -> None:
+        try:
+            await self._discovery.refresh()
+        except (ApiError, ClusterError) as error:
+            log.warning("the served kinds can't be read: %s", error.message)
+        for user in users:
+            self._queue.add(user)
+
+
+CONTROLLERS: Final[tuple[type[ApplicationController], ...]] = (ApplicationController,)
+
+
+def _lean(obj: Object) -> Object:
+    """An object without the record of who wrote what: it is as large as the rest, and not read."""
+    metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
+    return {**obj, "metadata": metadata}
+
+
+def _lean_crd(crd: Object) -> Object:
+    """Of a CRD, which kinds it serves by now: its schemas are large."""
+    spec = crd["spec"]
+    conditions = (crd.get("status") or {}).get("conditions") or ()
+    established = any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+    metadata = {key: crd["metadata"][key] for key in ("name", "uid", "resourceVersion")}
+    return {
+        "metadata": metadata,
+        "spec": {
+            "group": spec["group"],
+            "kind": spec["names"]["kind"],
+            "versions": [version["name"] for version in spec["versions"] if version["served"]],
+            "established": established,
+        },
+    }

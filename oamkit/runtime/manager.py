@@ -1,0 +1,134 @@
+"""Runs the controllers: connection, leader election, HTTP, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+
+from oamkit.kube import Client, Connection
+from oamkit.runtime.controllers import CONTROLLERS, Controller
+from oamkit.runtime.leader import LeaderElection
+from oamkit.runtime.metrics import Metrics
+from oamkit.runtime.serve import serving
+
+__all__ = ["LEASE_NAME", "Settings", "run"]
+
+log = logging.getLogger(__name__)
+
+LEASE_NAME = "oam-kubernetes-runtime"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the runtime runs.
+
+    ==================  ===============================================================
+    ``connection``      the cluster and our identity
+    ``namespace``       only this namespace; ``None`` is all of them
+    ``address``         host and port of health and metrics; ``None`` serves none
+    ``leader_election`` whether only one replica works
+    ``lease_namespace`` where the lease is
+    ``resync``          seconds between two safety looks at everything; 0 is never
+    ==================  ===============================================================
+    """
+
+    connection: Connection
+    namespace: str | None = None
+    address: tuple[str, int] | None = None
+    leader_election: bool = False
+    lease_namespace: str = "default"
+    resync: float = 600.0
+
+
+async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
+    """Run until SIGTERM or SIGINT comes, or ``stop`` is set.
+
+    Raises:
+        InputError: The address is taken, or a certificate can't be read.
+        ClusterError: The lease was lost: somebody else works now.
+    """
+    stop = stop or asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError, ValueError, RuntimeError):  # not in the main thread
+            loop.add_signal_handler(name, stop.set)
+    async with Client(settings.connection, user_agent="oam-runtime") as client:
+        controllers: list[Controller] = []
+        metrics = Metrics(
+            {
+                "oam_queue_depth": (
+                    "Objects that wait for a worker.",
+                    lambda: sum(controller.depth() for controller in controllers),
+                )
+            }
+        )
+        instance = os.environ.get("POD_NAME") or socket.gethostname()
+        controllers += [
+            make(
+                client,
+                namespace=settings.namespace,
+                resync=settings.resync,
+                metrics=metrics,
+                instance=instance,
+            )
+            for make in CONTROLLERS
+        ]
+        working = asyncio.Event()
+
+        def not_ready() -> str:
+            # A replica that waits for the lease is ready: it couldn't take over sooner.
+            if not working.is_set():
+                return ""
+            return "; ".join(filter(None, (each.not_ready() for each in controllers)))
+
+        election = LeaderElection(
+            client,
+            namespace=settings.lease_namespace,
+            name=LEASE_NAME,
+            identity=f"{instance}_{uuid.uuid4().hex[:8]}",
+        )
+        async with serving(settings.address, metrics, not_ready):
+            log.info("the runtime has started on %s", settings.connection.server)
+            work = asyncio.create_task(_lead(settings, election, controllers, working))
+            waiting = asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waiting.cancel()
+                work.cancel()
+                results = await asyncio.gather(work, return_exceptions=True)
+                if settings.leader_election:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(election.release(), 1.0)
+            for result in results:
+                if isinstance(result, Exception):
+                    raise result
+        log.info("the runtime has stopped")
+
+
+async def _lead(
+    settings: Settings,
+    election: LeaderElection,
+    controllers: list[Controller],
+    working: asyncio.Event,
+) -> None:
+    if settings.leader_election:
+        await election.acquire()
+    working.set()
+    tasks = [asyncio.create_task(controller.run()) for controller in controllers]
+    if settings.leader_election:
+        tasks.append(asyncio.create_task(election.hold()))
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()  # none of them ends but by an error
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
