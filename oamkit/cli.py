@@ -96,14 +96,26 @@ def lab(
 def build(
     context: Annotated[Path, typer.Argument(help="The folder with the Dockerfile.")],
     tag: Annotated[str, typer.Option("--tag", "-t", help='The name, e.g. "flask-sample:v1".')],
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="The Dockerfile, if it isn't in the folder.")
+    ] = None,
+    build_arg: Annotated[
+        list[str] | None, typer.Option(help="A value for one of its ARGs: NAME=VALUE.")
+    ] = None,
     provider: Provider = "",
 ) -> None:
     """Build an image for the cluster: by Docker for kind, by the kit's own builder for the sandbox."""
     from oamkit import images
+    from oamkit.errors import InputError
     from oamkit.provider import choose, select
 
+    pairs = [each.partition("=") for each in build_arg or []]
+    for name, sign, _ in pairs:
+        if not (name and sign):
+            raise InputError(f"expected NAME=VALUE, got {name!r}", field="--build-arg")
     select(choose(provider))
-    _print(images.build(context, tag))
+    arguments = {name: value for name, _, value in pairs}
+    _print(images.build(context, tag, dockerfile=file, build_args=arguments))
 
 
 @app.command()

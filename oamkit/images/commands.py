@@ -1,0 +1,126 @@
+"""Building an image for the cluster in use, by whatever builds images there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from oamkit import show
+from oamkit.errors import CommandError, InputError
+from oamkit.process import Runner, SubprocessRunner
+from oamkit.provider import ProviderName, choose
+
+__all__ = ["BuiltImage", "build"]
+
+TIMEOUT = 900.0
+"""Seconds that ``docker build`` may take: it may have to fetch a base image."""
+
+
+@dataclass(frozen=True)
+class BuiltImage(show.Line):
+    """An image that can be loaded into the cluster.
+
+    Attributes:
+        tag: Its name, e.g. ``"flask-sample:v1"``.
+        digest: What identifies its content, e.g. ``"sha256:…"``.
+        size: Bytes.
+        seconds: How long it took.
+        detail: More, e.g. how many layers were made anew; ``""`` if not known.
+    """
+
+    tag: str
+    digest: str
+    size: int
+    seconds: float
+    detail: str = ""
+
+    def line(self) -> str:
+        """Say it."""
+        more = f", {self.detail}" if self.detail else ""
+        size = f"{self.size / 1e6:.1f} MB"
+        return f"image {self.tag}: built in {show.seconds(self.seconds)}{more}, {size}, {self.digest[:19]}…"
+
+
+def build(
+    context: str | Path,
+    tag: str,
+    *,
+    dockerfile: str | Path | None = None,
+    build_args: Mapping[str, str] | None = None,
+    runner: Runner | None = None,
+) -> BuiltImage:
+    """Build an image from a Dockerfile: by the kit's own builder for the sandbox, by Docker for any other cluster.
+
+    Args:
+        context: The folder whose files ``COPY`` may read.
+        tag: The image's name, e.g. ``"flask-sample:v1"``.
+        dockerfile: The file; ``Dockerfile`` in the context by default.
+        build_args: Values for ``ARG``.
+        runner: Runs docker; really by default.
+
+    Returns:
+        The image. Building it again without a change gives the same digest, from the cache.
+
+    Raises:
+        InputError: There is no such folder or file, or the Dockerfile asks for what can't be done.
+        ImageError: A step failed; its line is named.
+        CommandError: ``docker build`` failed.
+
+    Example::
+
+        images.build("flask-demo", "flask-sample:v1")
+    """
+    folder = Path(context)
+    file = Path(dockerfile) if dockerfile else folder / "Dockerfile"
+    if not file.is_file():
+        raise InputError(
+            "there is no such Dockerfile",
+            file=file,
+            hint=f"Paths start from the working folder, which is {Path.cwd()}.",
+        )
+    arguments = ["build", "--tag", tag]
+    if dockerfile:
+        arguments += ["--file", str(file)]
+    for name, value in (build_args or {}).items():
+        arguments += ["--build-arg", f"{name}={value}"]
+    if choose(runner=runner).name is ProviderName.SANDBOX:
+        show.command(["oamkit", *arguments, str(context)])
+        return _build_here(folder, tag, file, build_args or {})
+    show.command(["docker", *arguments, str(context)])
+    return _docker(["docker", *arguments, str(context)], tag, runner or SubprocessRunner())
+
+
+def _build_here(
+    context: Path, tag: str, dockerfile: Path, build_args: Mapping[str, str]
+) -> BuiltImage:
+    from oamkit.images.builder import build as build_without_docker
+
+    done = build_without_docker(
+        context,
+        dockerfile,
+        tag=tag,
+        build_args=build_args,
+        progress=lambda line: show.say(f"  {line}", "dim"),
+    )
+    detail = f"{done.made} layers made, {done.cached} from the cache"
+    return BuiltImage(tag, done.image.digest, done.image.size, done.seconds, detail)
+
+
+def _docker(argv: list[str], tag: str, runner: Runner) -> BuiltImage:
+    start = time.monotonic()
+    try:
+        runner.run(argv, timeout=TIMEOUT)
+    except CommandError as error:
+        raise CommandError(
+            error.argv,
+            returncode=error.returncode,
+            stderr=error.stderr,
+            duration=error.duration,
+            hint="The lines above name the step that failed. Without Docker: OAMKIT_PROVIDER=sandbox.",
+        ) from error
+    took = time.monotonic() - start
+    inspect = ["docker", "image", "inspect", "--format", "{{.Id}} {{.Size}}", tag]
+    digest, size = runner.run(inspect, timeout=30).stdout.split()
+    return BuiltImage(tag, digest, int(size), took)
