@@ -23,8 +23,8 @@ class ImageConfig:
         cmd: The default command, or default arguments of the entrypoint.
         working_dir: An absolute path in the image.
         user: ``user``, ``uid``, ``user:group``, ``uid:gid`` …; ``""`` for root.
-        exposed_ports: ``port/protocol`` each, e.g. ``"80/tcp"``.
-        volumes: Paths in the image that are meant to be volumes.
+        exposed_ports: ``port/protocol`` each, e.g. ``"80/tcp"``, sorted.
+        volumes: Paths in the image that are meant to be volumes, sorted.
         labels: Any metadata.
         stop_signal: Name or number of the signal that asks it to end; ``""`` for ``SIGTERM``.
         healthcheck: Docker's extension ``Healthcheck``; kept, as Kubernetes ignores it.
@@ -66,8 +66,8 @@ class ImageConfig:
             cmd=tuple(values.get("Cmd") or ()),
             working_dir=values.get("WorkingDir") or "/",
             user=values.get("User") or "",
-            exposed_ports=tuple(values.get("ExposedPorts") or ()),
-            volumes=tuple(values.get("Volumes") or ()),
+            exposed_ports=tuple(sorted(values.get("ExposedPorts") or ())),
+            volumes=tuple(sorted(values.get("Volumes") or ())),
             labels=dict(values.get("Labels") or {}),
             stop_signal=values.get("StopSignal") or "",
             healthcheck=values.get("Healthcheck") or None,

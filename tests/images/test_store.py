@@ -42,7 +42,7 @@ def test_a_configuration_survives_the_store(store: ImageStore, put: Put) -> None
         cmd=("-m", "http.server"),
         working_dir="/app",
         user="1000:1000",
-        exposed_ports=("80/tcp", "53/udp"),
+        exposed_ports=("53/udp", "80/tcp"),
         volumes=("/data",),
         labels={"a": "b", HOST_PATHS_LABEL: '["/usr/bin", "/usr/lib"]'},
         stop_signal="SIGINT",
