@@ -16,6 +16,7 @@ import os
 import platform
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -126,6 +127,7 @@ def run(argv: Sequence[str]) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        start_new_session=True,  # so that pip, its hooks and Go can be stopped together
     ) as process:
         try:
             for line in process.stdout or ():
@@ -134,7 +136,8 @@ def run(argv: Sequence[str]) -> None:
                 if mark and not before.strip():
                     tell(text.strip())
         except BaseException:
-            process.terminate()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
             raise
     if process.returncode != 0:
         errors = [number for number, line in enumerate(lines) if f"{MARK} error:" in line]
@@ -210,4 +213,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end in order, as by Ctrl-C
     main()

@@ -78,7 +78,7 @@ class _Client(Pipe):
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        client = self.transport.get_extra_info("peername")[0]
+        client = (self.transport.get_extra_info("peername") or ("",))[0]  # it may be gone again
         for backend in self._balancer.candidates(client)[:TRIES]:
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):

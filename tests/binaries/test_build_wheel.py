@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,6 +153,46 @@ def test_two_builders_at_once_build_once(cache: Path, tmp_path: Path) -> None:
     printed = {builder.communicate(timeout=60)[0] for builder in builders}
     assert len(printed) == 1
     assert count.read_text() == "x"
+
+
+def test_an_interrupted_build_takes_its_programs_along_and_leaves_nothing(
+    cache: Path, tmp_path: Path
+) -> None:
+    started = tmp_path / "started"
+    pip = (
+        "import pathlib, subprocess; child = subprocess.Popen(['sleep', '60']); "
+        f"file = pathlib.Path({str(started)!r}); new = file.with_suffix('.new'); "
+        "new.write_text(str(child.pid)); new.rename(file); child.wait()"
+    )
+    code = (
+        "import build_wheel, sys; "
+        f"build_wheel.pip = lambda _: [sys.executable, '-c', {pip!r}]; "
+        "build_wheel.main()"
+    )
+    builder = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=build_wheel.ROOT,
+        env={**os.environ, "OAMKIT_CACHE": str(cache)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not started.exists() and builder.poll() is None:
+        time.sleep(0.01)
+    builder.send_signal(signal.SIGINT)
+    assert "stopped" in builder.communicate(timeout=30)[1]
+    assert [file.name for file in (cache / "wheels").iterdir()] == [".lock"]
+    child = int(started.read_text())
+    while _runs(child):
+        time.sleep(0.01)
+
+
+def _runs(pid: int) -> bool:
+    """Say whether a process is there and not merely waiting to be reaped."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
 
 
 def test_an_unusable_cache_folder_is_explained(
