@@ -9,8 +9,6 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-import time
-from collections.abc import Iterable
 from typing import Any
 
 from oamkit.errors import ApiError
@@ -45,29 +43,21 @@ class ApiClient:
         status, body = self._once("GET", path)
         return _object(body) if status == 200 else None
 
-    def apply(self, objects: Iterable[dict[str, Any]], *, within: float = 20.0) -> None:
-        """Apply objects on the server's side (server-side apply), again while the server or their namespace isn't there yet.
+    def apply(self, manifest: dict[str, Any]) -> None:
+        """Apply an object on the server's side (server-side apply).
 
         Args:
-            objects: Complete objects, in the order in which they are to be applied.
-            within: Seconds after which it gives up.
+            manifest: The complete object.
 
         Raises:
-            ApiError: The server refused one.
+            ApiError: The server refused it, or can't be reached (status 0).
         """
-        deadline = time.monotonic() + within
-        for each in objects:
-            path = f"{path_of(each)}?fieldManager={FIELD_MANAGER}&force=true"
-            while True:
-                status, body = self._once("PATCH", path, each)
-                if status in (200, 201):
-                    break
-                if time.monotonic() > deadline or status in (400, 422):
-                    answer = _object(body)
-                    what = f"{each['kind']} {each['metadata']['name']}"
-                    reason = answer.get("message") or f"HTTP status {status}"
-                    raise ApiError(f"{what} can't be applied: {reason}", status=status)
-                time.sleep(0.05)
+        path = f"{path_of(manifest)}?fieldManager={FIELD_MANAGER}&force=true"
+        status, body = self._once("PATCH", path, manifest)
+        if status not in (200, 201):
+            what = f"{manifest['kind']} {manifest['metadata']['name']}"
+            reason = _object(body).get("message") or f"HTTP status {status}"
+            raise ApiError(f"{what} can't be applied: {reason}", status=status)
 
     def _once(
         self, method: str, path: str, body: dict[str, Any] | None = None

@@ -12,13 +12,6 @@ __all__ = ["base_objects", "path_of"]
 LABELS = {"app.kubernetes.io/managed-by": "oamkit-sandbox"}
 RBAC = "rbac.authorization.k8s.io/v1"
 
-_PLURALS = {
-    "ClusterRole": "clusterroles",
-    "ClusterRoleBinding": "clusterrolebindings",
-    "IngressClass": "ingressclasses",
-    "Service": "services",
-}
-
 
 def base_objects(layout: Layout) -> list[dict[str, Any]]:
     """Return them in the order in which they are to be applied.
@@ -87,7 +80,9 @@ def path_of(manifest: dict[str, Any]) -> str:
     version, metadata = manifest["apiVersion"], manifest["metadata"]
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
     namespace = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-    return f"{root}{namespace}/{_PLURALS[manifest['kind']]}/{metadata['name']}"
+    kind = manifest["kind"].lower()
+    plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
+    return f"{root}{namespace}/{plural}/{metadata['name']}"
 
 
 def _rule(group: str, resources: list[str], *verbs: str) -> dict[str, Any]:

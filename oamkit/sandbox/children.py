@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 __all__ = ["Child", "Children", "adopt_orphans"]
 
@@ -59,22 +60,23 @@ class Children:
         """Give ``SIGCHLD`` back."""
         self._loop.remove_signal_handler(signal.SIGCHLD)
 
-    def start(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> Child:
-        """Start a program in a process group of its own, its output appended to a log.
+    def start(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, output: IO[bytes]
+    ) -> Child:
+        """Start a program in a process group of its own, without input.
 
         Raises:
             OSError: It can't be started.
         """
-        with open(log, "ab", opener=_private) as output:
-            process = subprocess.Popen(
-                argv,
-                env=dict(env),
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-            )
+        process = subprocess.Popen(
+            argv,
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
         # No await between the start and here: the loop can't have reaped it before it is known.
         child = self._known[process.pid] = Child(process.pid)
         process.returncode = 0  # it is ours to wait for, not Popen's
@@ -94,7 +96,3 @@ class Children:
                 if child is not None and not child.ended.done():
                     code = os.waitstatus_to_exitcode(status)
                     child.ended.set_result(code if code >= 0 else 128 - code)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

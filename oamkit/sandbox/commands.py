@@ -57,23 +57,21 @@ def _told(command: Callable[P, R]) -> Callable[P, R]:
 
 
 class _Progress:
-    """One line for each component: rewritten on a terminal, a line per step elsewhere."""
+    """A line for each step of a component; elsewhere than on a terminal only for those that matter afterwards."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *hidden: Phase) -> None:
         self._console = console
+        self._hidden = {Phase.WAITING, *hidden}
+        if not console.is_terminal:
+            self._hidden |= {Phase.STARTING, Phase.STOPPING}
         self._began = time.monotonic()
         self._shown: dict[str, Phase] = {}
 
     def __call__(self, state: State) -> None:
         for each in state.components:
-            before = self._shown.get(each.name)
-            if each.phase is before or each.phase is Phase.WAITING:
-                continue
-            self._shown[each.name] = each.phase
-            # Where lines can't be rewritten, "starting" is left out: "ready" says it all.
-            if each.phase in (Phase.STARTING, Phase.STOPPING) and not self._console.is_terminal:
-                continue
-            self._print(each)
+            if each.phase is not self._shown.get(each.name) and each.phase not in self._hidden:
+                self._shown[each.name] = each.phase
+                self._print(each)
 
     def _print(self, each: ComponentState) -> None:
         sign, style = _MARKS[each.phase]
@@ -121,7 +119,8 @@ def up(
 def down() -> None:
     """Stop the sandbox; its objects stay for the next 'up'."""
     console = Console(soft_wrap=True)
-    stopped = Sandbox().down(progress=_Progress(console))
+    # Those that still run while others have stopped aren't news.
+    stopped = Sandbox().down(progress=_Progress(console, Phase.READY))
     console.print("The sandbox is stopped." if stopped else "The sandbox wasn't running.")
 
 

@@ -21,20 +21,14 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 from oamkit.errors import SandboxError
-from oamkit.sandbox.state import Phase, State
+from oamkit.sandbox.state import State
 
 __all__ = ["ControlServer", "ask", "daemon_pid", "serve", "socket_path", "watch"]
-
-NO_ANSWER = SandboxError(
-    "The sandbox's daemon doesn't answer.",
-    hint="Run 'oamkit sandbox down', which ends it by force, then 'oamkit sandbox up'.",
-    code="sandbox-no-answer",
-)
 
 
 def socket_path(folder: Path) -> Path:
@@ -61,6 +55,7 @@ class ControlServer:
         self._restart = restart
         self._stop = stop
         self._watchers: set[asyncio.StreamWriter] = set()
+        self._handlers: set[asyncio.Task[None]] = set()
 
     def publish(self) -> None:
         """Tell those who watch."""
@@ -68,8 +63,20 @@ class ControlServer:
         for writer in self._watchers:
             writer.write(line)
 
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one client."""
+    async def close(self) -> None:
+        """Hang up on all clients."""
+        for writer in self._watchers:
+            writer.close()
+        if self._handlers:
+            await asyncio.wait(self._handlers, timeout=1.0)
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one client, in the background."""
+        handler = asyncio.create_task(self._handle(reader, writer))
+        self._handlers.add(handler)
+        handler.add_done_callback(self._handlers.discard)
+
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request: dict[str, Any] = json.loads(await reader.readline())
             verb = request.get("do")
@@ -95,12 +102,12 @@ async def serve(server: ControlServer, path: Path) -> asyncio.Server:
     path.unlink(missing_ok=True)  # noqa: ASYNC240 - nothing else waits yet
     before = os.umask(0o177)
     try:
-        return await asyncio.start_unix_server(server.handle, path)
+        return await asyncio.start_unix_server(server.accept, path)
     finally:
         os.umask(before)
 
 
-def watch(folder: Path, request: dict[str, Any], *, timeout: float) -> Iterator[State]:
+def watch(folder: Path, request: dict[str, Any], *, timeout: float) -> Generator[State, None, None]:
     """Send a request and yield the states that come back, until the daemon hangs up.
 
     Args:
@@ -124,7 +131,11 @@ def watch(folder: Path, request: dict[str, Any], *, timeout: float) -> Iterator[
                 for line in lines:
                     yield State.from_dict(json.loads(line))
         except TimeoutError as error:
-            raise NO_ANSWER from error
+            raise SandboxError(
+                "The sandbox's daemon doesn't answer.",
+                hint="Run 'oamkit sandbox down', which ends it by force, then 'oamkit sandbox up'.",
+                code="sandbox-no-answer",
+            ) from error
         except OSError as error:
             raise ConnectionError("the daemon hung up") from error
 
@@ -136,7 +147,7 @@ def ask(folder: Path, request: dict[str, Any], *, timeout: float = 5.0) -> State
         SandboxError: It doesn't answer.
     """
     try:
-        with contextlib.closing(_closable(watch(folder, request, timeout=timeout))) as states:
+        with contextlib.closing(watch(folder, request, timeout=timeout)) as states:
             return next(states, None)
     except ConnectionError:
         return None
@@ -155,18 +166,6 @@ def daemon_pid(folder: Path) -> int | None:
         except OSError:
             return None
     return int(struct.unpack("3i", credentials)[0])
-
-
-def until(states: Iterator[State], phases: frozenset[Phase]) -> Iterator[State]:
-    """Yield states until one is in one of some phases, that one included."""
-    for state in states:
-        yield state
-        if state.phase in phases:
-            return
-
-
-def _closable(states: Iterator[State]) -> Any:  # noqa: ANN401 - a generator: closing it closes the socket
-    return states
 
 
 def _line(value: object) -> bytes:

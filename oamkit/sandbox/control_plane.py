@@ -7,7 +7,6 @@ Unix sockets, or in the sandbox's private network.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from oamkit.sandbox.config import CLUSTER_DOMAIN, INGRESS_CLASS, Layout, SandboxPaths
-from oamkit.sandbox.state import Plan
+from oamkit.sandbox.state import Plan, write_json
 
 __all__ = ["Component", "Ready", "components", "etcd_socket", "write_authentication"]
 
@@ -112,7 +111,7 @@ def components(plan: Plan, program: Callable[[str], Path]) -> tuple[Component, .
 
 def write_authentication(path: Path) -> None:
     """Write the API server's AuthenticationConfiguration."""
-    path.write_text(json.dumps(AUTHENTICATION, indent=2))
+    write_json(path, AUTHENTICATION)
 
 
 def etcd_socket(plan: Plan) -> Path:

@@ -17,6 +17,7 @@ import sys
 import time
 from pathlib import Path
 
+from oamkit.errors import ApiError
 from oamkit.sandbox import control, logs, procfs, programs
 from oamkit.sandbox.apiclient import ApiClient
 from oamkit.sandbox.base_objects import base_objects
@@ -80,11 +81,14 @@ class Daemon:
         for each in (server, *relays):
             each.close()
         control.socket_path(self.plan.sockets).unlink(missing_ok=True)
+        await self.control.close()
+        self.children.close()
 
     def current(self, with_memory: bool) -> State:
         """Return the state; with each component's memory if asked."""
         for each in self.state.components:
             each.memory = procfs.memory(each.pid) if with_memory and each.pid else None
+        self.state.memory = procfs.memory(os.getpid()) if with_memory else None
         return self.state
 
     def changed(self) -> None:
@@ -119,9 +123,19 @@ class Daemon:
         return _accepts(socket.AF_INET, address)
 
     async def make_objects(self) -> None:
-        """Make the objects that every sandbox has."""
+        """Make the objects that every sandbox has, again while the server or their namespace isn't there yet."""
         api = ApiClient(self.plan.ports.api, self.pki)
-        await asyncio.to_thread(api.apply, base_objects(self.plan.layout))
+        for manifest in base_objects(self.plan.layout):
+            while True:
+                try:
+                    await asyncio.to_thread(api.apply, manifest)
+                    break
+                except ApiError as error:
+                    if error.status in (400, 422):
+                        raise
+                await asyncio.sleep(0.05)
+        version = await asyncio.to_thread(api.get, "/version") or {}
+        self.state.versions = {"kubernetes": version.get("gitVersion", "")}
 
     async def upkeep(self) -> None:
         """Now and then: bound the logs, and renew certificates that end soon."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from oamkit.errors import MissingToolError, SandboxError
-from oamkit.sandbox import control, logs, procfs
+from oamkit.sandbox import logs, procfs
 from oamkit.sandbox.config import Layout, SandboxPaths
 from oamkit.sandbox.state import Plan, State
 
@@ -48,7 +48,7 @@ class DaemonLock:
     """
 
     def __init__(self, root: Path) -> None:
-        self._path = root / "daemon.lock"
+        self._path = (root / "daemon.lock").resolve()
         self.descriptor = -1
 
     def take(self) -> bool:
@@ -61,6 +61,10 @@ class DaemonLock:
             return False
         self.descriptor = descriptor
         return True
+
+    def holders(self) -> list[int]:
+        """Return the processes that hold it: a daemon, and the one that made its namespaces."""
+        return procfs.holders(self._path)
 
     def release(self) -> None:
         """Let go of our share of it."""
@@ -119,7 +123,7 @@ def start(plan: Plan, lock: DaemonLock) -> None:
         argv = [*UNSHARE, *argv]
     logs.rotate(paths.logs, "supervisor")
     env = {name: value for name, value in os.environ.items() if _wanted(name)}
-    with logs.path(paths.logs, "supervisor").open("ab") as output:
+    with logs.append(paths.logs, "supervisor") as output:
         try:
             process = subprocess.Popen(
                 argv,
@@ -135,6 +139,7 @@ def start(plan: Plan, lock: DaemonLock) -> None:
             raise MissingToolError(
                 "The program unshare isn't there.", hint="Install the package util-linux."
             ) from error
+    reap(plan.root)
     _started[plan.root] = process
 
 
@@ -147,15 +152,11 @@ def reap(root: Path) -> None:
             del _started[root]
 
 
-def kill(root: Path, sockets: Path) -> None:
-    """End a daemon that doesn't listen any more, and what it left. Only processes that are certainly ours are signalled."""
-    pid = control.daemon_pid(sockets)
-    if pid:
+def kill(root: Path, lock: DaemonLock) -> None:
+    """End a daemon that doesn't listen any more, and what it left. Nothing is signalled but who holds its lock."""
+    for pid in lock.holders():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    process = _started.get(root)
-    if process is not None:
-        process.kill()
     end_leftovers(root)
 
 

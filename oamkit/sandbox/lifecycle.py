@@ -202,6 +202,12 @@ class Sandbox:
     def _start(self, asked: dict[str, int | None], *, fast: bool) -> None:
         layout = self._layout or _best_layout()
         last = State.read(self.paths.state)
+        if last is not None and last.layout is not layout and any(self.paths.etcd.iterdir()):
+            raise SandboxError(
+                f"The sandbox was made in the layout '{last.layout}', and this machine now asks for '{layout}'.",
+                hint="Run 'oamkit sandbox reset': it deletes what is in the sandbox. Or allow namespaces again ('oamkit doctor').",
+                code="sandbox-layout-changed",
+            )
         listeners = _listeners(asked, last.ports if last else None, layout)
         try:
             numbers = {name: each.getsockname()[1] for name, each in listeners.items()}
@@ -296,21 +302,31 @@ class Sandbox:
             self._lock.release()
             launch.end_leftovers(self.paths.root)
             return False
-        try:
-            for state in control.watch(self._sockets, {"do": "stop"}, timeout=STOP_SECONDS):
-                if progress is not None:
-                    progress(state)
-        except (ConnectionError, SandboxError):
-            pass  # it is ended by force below
-        if not self._lock.wait(STOP_SECONDS if control.daemon_pid(self._sockets) is None else 1.0):
-            launch.kill(self.paths.root, self._sockets)
+        if not self._ask_to_stop(progress):
+            launch.kill(self.paths.root, self._lock)
             if not self._lock.wait(10):
                 raise SandboxError(
-                    "The sandbox's daemon can't be ended.",
-                    hint=f"Its process holds {self.paths.root / 'daemon.lock'}: 'fuser' names it; end that process.",
+                    f"The sandbox's daemon can't be ended: processes {self._lock.holders()}.",
+                    hint="They may wait for a disk that doesn't answer.",
                 )
         self._lock.release()
         launch.reap(self.paths.root)
+        return True
+
+    def _ask_to_stop(self, progress: Progress | None) -> bool:
+        """Ask the daemon to stop, also one that doesn't listen yet; take its lock, and return whether that succeeded."""
+        deadline = time.monotonic() + STOP_SECONDS
+        while not self._lock.take():
+            if time.monotonic() > deadline:
+                return False
+            try:
+                for state in control.watch(self._sockets, {"do": "stop"}, timeout=STOP_SECONDS):
+                    if progress is not None and state.phase in (Phase.STOPPING, Phase.STOPPED):
+                        progress(state)
+            except ConnectionError:
+                time.sleep(0.02)
+            except SandboxError:
+                return False
         return True
 
     def _renew(self, state: State) -> None:

@@ -6,8 +6,9 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
-__all__ = ["explain", "follow", "path", "rotate", "tail"]
+__all__ = ["append", "explain", "follow", "path", "rotate", "tail"]
 
 LARGEST = 10 * 2**20
 """Bytes after which a log is put aside as ``<name>.log.1``."""
@@ -25,6 +26,11 @@ _CAUSES = {
 def path(folder: Path, name: str) -> Path:
     """Return the log of a component."""
     return folder / f"{name}.log"
+
+
+def append(folder: Path, name: str) -> IO[bytes]:
+    """Open the log of a component, to append to it; a new one gets mode 0600."""
+    return open(path(folder, name), "ab", opener=lambda file, flags: os.open(file, flags, 0o600))
 
 
 def rotate(folder: Path, name: str, largest: int = LARGEST) -> None:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
-__all__ = ["alive", "children", "cpu_seconds", "descendants", "host_pids", "memory", "start_time"]
+__all__ = [
+    "alive",
+    "children",
+    "cpu_seconds",
+    "descendants",
+    "holders",
+    "host_pids",
+    "memory",
+    "start_time",
+]
 
 PROC = Path("/proc")
 
@@ -75,6 +85,17 @@ def descendants(pid: int) -> list[int]:
     while level:
         level = [child for child, parent in parents.items() if parent in level]
         found += level
+    return found
+
+
+def holders(path: Path) -> list[int]:
+    """Return the processes, other than this one, that have a file open, as far as we may know."""
+    found = []
+    for entry in PROC.iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                if any(link.readlink() == path for link in (entry / "fd").iterdir()):
+                    found.append(int(entry.name))
     return found
 
 

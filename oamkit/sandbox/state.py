@@ -140,6 +140,7 @@ class State:
         hint: What to do about it.
         components: Its processes, in the order of their start.
         versions: From program to version, e.g. ``{"kubernetes": "v1.37.2"}``.
+        memory: Bytes of memory (PSS) of the daemon itself; ``None`` where it wasn't asked for.
     """
 
     phase: Phase
@@ -151,6 +152,7 @@ class State:
     hint: str = ""
     components: list[ComponentState] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
+    memory: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""

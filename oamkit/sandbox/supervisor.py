@@ -94,6 +94,7 @@ class Supervisor:
             child = self._running.get(name)
             if child is not None:
                 self._restart_now.add(name)
+                self._note(name, Phase.STOPPING, child.pid)  # who waits until all is ready waits
                 child.kill(signal.SIGTERM)
 
     async def stop(self) -> None:
@@ -144,14 +145,12 @@ class Supervisor:
 
     async def _run_once(self, spec: Component) -> tuple[int, str]:
         """Run a component to its end; return its exit code, or why it couldn't be started."""
-        logs.rotate(self._logs, spec.name)
         try:
-            child = self._children.start(
-                spec.argv,
-                env={**self._env, **spec.env},
-                cwd=self._cwd,
-                log=logs.path(self._logs, spec.name),
-            )
+            logs.rotate(self._logs, spec.name)
+            with logs.append(self._logs, spec.name) as output:
+                child = self._children.start(
+                    spec.argv, env={**self._env, **spec.env}, cwd=self._cwd, output=output
+                )
         except OSError as error:
             return 127, f"can't be started: {error}"
         self._running[spec.name] = child
@@ -183,6 +182,7 @@ class Supervisor:
             self._fail("kube-apiserver", f"the first objects can't be made: {error}")
             return
         self._gates["objects"].set()
+        self._look()
 
     async def _limit_start(self) -> None:
         await asyncio.sleep(START_SECONDS)
@@ -219,13 +219,22 @@ class Supervisor:
         each = self._component(name)
         each.phase, each.pid, each.message, each.since = phase, pid, message, time.time()
         each.start_time = procfs.start_time(pid) if pid is not None else None
+        self._look()
+
+    def _look(self) -> None:
+        """See whether all is ready, and tell."""
         if self._state.phase in (Phase.STARTING, Phase.READY):
-            all_ready = all(each.phase is Phase.READY for each in self._state.components)
-            wanted = Phase.READY if all_ready else Phase.STARTING
+            ready = all(each.phase is Phase.READY for each in self._state.components)
+            wanted = Phase.READY if ready and self._prepared() else Phase.STARTING
             if wanted is not self._state.phase:
                 self._set_phase(wanted)
                 return
         self._changed()
+
+    def _prepared(self) -> bool:
+        """Whether the objects are made; without an API server there is nothing to make them in."""
+        alone = all(spec.name != "kube-apiserver" for spec in self._specs)
+        return alone or self._gates["objects"].is_set()
 
     def _set_phase(self, phase: Phase) -> None:
         self._state.phase, self._state.since = phase, time.time()
