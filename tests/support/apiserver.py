@@ -90,18 +90,22 @@ class ControlPlane:
         self._start_etcd()
         self.start_api_server()
         if controller_manager:
-            self._run(
-                "kube-controller-manager",
-                f"--kubeconfig={self.kubeconfig}",
-                "--leader-elect=false",
-                "--bind-address=127.0.0.1",
-                f"--secure-port={free_ports(1)[0]}",
-                "--controllers=garbage-collector-controller,namespace-controller,"
-                "serviceaccount-controller,deployment-controller,replicaset-controller,"
-                "clusterrole-aggregation-controller",
-                f"--service-account-private-key-file={self.folder / 'sa.key'}",
-                f"--cert-dir={self.folder / 'kcm'}",
-            )
+            self.start_controller_manager()
+
+    def start_controller_manager(self) -> None:
+        """Start the controllers that deploy and reap. The reaper looks for new CRDs only every 30 s: make yours first."""
+        self._run(
+            "kube-controller-manager",
+            f"--kubeconfig={self.kubeconfig}",
+            "--leader-elect=false",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={free_ports(1)[0]}",
+            "--controllers=garbage-collector-controller,namespace-controller,"
+            "serviceaccount-controller,deployment-controller,replicaset-controller,"
+            "clusterrole-aggregation-controller",
+            f"--service-account-private-key-file={self.folder / 'sa.key'}",
+            f"--cert-dir={self.folder / 'kcm'}",
+        )
 
     def start_api_server(self) -> None:
         """Start the API server, and wait until it is ready."""
