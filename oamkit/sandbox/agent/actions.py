@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -125,7 +126,7 @@ async def _connect(target: Target, host: str | None, port: int | str) -> Streams
         return await target.runtime.connect(target.uid, number)
     except OSError as error:
         where = f"{host or target.ip}:{number}"
-        reason = (error.strerror or str(error)).lower()
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
         raise OSError(f"dial tcp {where}: connect: {reason}") from error
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncIterator
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
+from aiohttp import web
+
+from oamkit.errors import SandboxError
 from oamkit.images import ImageStore
 from oamkit.kube.client import Client
 from oamkit.kube.connection import Connection
@@ -15,10 +19,13 @@ from oamkit.kube.informer import Informer
 from oamkit.sandbox.agent.agent import NodeAgent
 from oamkit.sandbox.agent.context import Context
 from oamkit.sandbox.agent.events import Recorder
+from oamkit.sandbox.agent.kubelet_api import KubeletApi, server_context
 from oamkit.sandbox.agent.node import NodeReporter, node_facts
 from oamkit.sandbox.agent.objects import ObjectCache
 from oamkit.sandbox.agent.podconfig import HostResolver, read_resolv_conf
 from oamkit.sandbox.agent.resources import ENDPOINT_SLICES, PODS, SERVICES
+from oamkit.sandbox.agent.spdy_front import Front
+from oamkit.sandbox.agent.spdy_server import SpdyServer
 from oamkit.sandbox.agent.tokens import TokenSource
 from oamkit.sandbox.config import Layout, NodeConfig
 from oamkit.sandbox.cri import ContainerRuntime
@@ -107,11 +114,47 @@ async def run_agent(config: NodeConfig, runtime: ContainerRuntime | None = None)
         )
         await proxy.start()
         stack.push_async_callback(proxy.close)
+        await stack.enter_async_context(kubelet_server(agent, runtime, config))
         reporter = NodeReporter(client, config, facts)
         async with asyncio.TaskGroup() as group:
             group.create_task(recorder.run())
             group.create_task(_node(reporter))
             group.create_task(agent.run())
+
+
+@contextlib.asynccontextmanager
+async def kubelet_server(
+    agent: NodeAgent, runtime: ContainerRuntime, config: NodeConfig
+) -> AsyncIterator[None]:
+    """Serve the kubelet's API as long as the context lasts.
+
+    Raises:
+        SandboxError: The address can't be listened on, or the certificate can't be read.
+    """
+    api = KubeletApi(agent, runtime, config)
+    spdy = SpdyServer(agent, runtime, config.client_name)
+    runner = web.AppRunner(api.application(), access_log=None, handler_cancellation=True)
+    await runner.setup()
+    host, port = config.layout.kubelet_host, config.kubelet_port
+    others = runner.server
+    assert others is not None  # noqa: S101 - setup() makes it
+    try:
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Front(others, spdy.serve), host, port, ssl=server_context(config)
+        )
+    except OSError as error:
+        await runner.cleanup()
+        raise SandboxError(
+            f"The kubelet's API can't listen on {host}:{port}: {error}",
+            hint="Is another node agent running? 'oamkit sandbox down' stops it.",
+            code="sandbox-kubelet-port",
+        ) from error
+    try:
+        yield
+    finally:
+        server.close()
+        await spdy.close()
+        await runner.cleanup()
 
 
 async def _node(reporter: NodeReporter) -> None:

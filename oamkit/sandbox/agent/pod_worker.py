@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from pathlib import Path
 
 from oamkit.errors import ApiError, OamKitError, SandboxError
 from oamkit.sandbox.agent.containers import ContainerSet
@@ -89,6 +90,10 @@ class PodWorker:
         """The Pod's address; ``""`` while it has none."""
         status_ip: str = (self.pod.get("status") or {}).get("podIP") or ""
         return self._sandbox.ip if self._sandbox else status_ip if self._ended else ""
+
+    def log(self, container: str, attempt: int) -> Path:
+        """Return where the log of one start of a container is."""
+        return self._context.paths(self.uid).log(container, attempt)
 
     async def run(self) -> None:
         """Run the Pod until it is gone. When cancelled, its containers go on running."""
