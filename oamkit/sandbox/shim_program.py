@@ -71,9 +71,12 @@ def start_program(program: Spec | Request, folder: str) -> Running:
         stdin_read, stdin_write = os.pipe()
     ends = None if program["tty"] else (*os.pipe(), *os.pipe())
     report, tell = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     try:
         target = _join_pid_namespace(program)
         pid = os.fork()
+        if pid:  # once the first process of a pid namespace has ended, there can be no other in it
+            linux.setns(own, linux.CLONE_NEWPID)
     except OSError as error:
         raise Failure(f"a process can't be made: {error}", CANNOT_START) from error
     if pid == 0:
@@ -88,6 +91,7 @@ def start_program(program: Spec | Request, folder: str) -> Running:
             tell.send(json.dumps([f"its surroundings can't be made: {error}", 128]).encode())
         os._exit(CANNOT_START)
     tell.close()
+    os.close(own)
     for end in (stdin_read, *(ends[1::2] if ends is not None else ())):
         if end is not None:
             os.close(end)

@@ -74,7 +74,7 @@ def enter_root(spec: Spec, folder: str) -> None:
         _bind(source, target)
         if read_only:
             linux.make_read_only(target)
-    os.makedirs(spec["working_dir"], exist_ok=True)
+    _ensure_folder(spec["working_dir"])
     if spec["read_only"]:
         linux.make_read_only("/", recursive=False)
     linux.umount(".")  # the old root: pivot_root has put it on top of the new one
@@ -136,7 +136,7 @@ def _show(path: tuple[str, str, bool], rootfs: str, layers: _Layers, *, read_onl
     target, source, is_link = path
     inside = os.path.realpath(rootfs_path := "." + rootfs + target)
     if is_link and not os.path.lexists(target):
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        _ensure_folder(os.path.dirname(target))
         os.symlink(os.readlink("." + target), target)
     elif not os.path.lexists(target):
         _bind(source, target)
@@ -153,7 +153,7 @@ def _show(path: tuple[str, str, bool], rootfs: str, layers: _Layers, *, read_onl
 def _system_folders() -> None:
     plain = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
     for path in ("/proc", "/sys", "/dev"):
-        os.makedirs(path, exist_ok=True)
+        _ensure_folder(path)
     linux.mount("proc", "/proc", "proc", plain)
     for name in _READ_ONLY_PROC:
         if os.path.exists(f"/proc/{name}"):
@@ -179,8 +179,13 @@ def _system_folders() -> None:
         os.chmod(_TMP, 0o1777)  # noqa: S103 - as any system has it
 
 
+def _ensure_folder(path: str) -> None:
+    """Make a folder; a link on its way may lead to what the image hasn't made, as ``/var/run -> /run`` does."""
+    os.makedirs(os.path.realpath(path), exist_ok=True)
+
+
 def _ensure_file(path: str) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    _ensure_folder(os.path.dirname(path))
     if os.path.islink(path):  # may lead nowhere
         os.unlink(path)
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
@@ -189,7 +194,7 @@ def _ensure_file(path: str) -> None:
 def _bind(source: str, target: str) -> None:
     """Let the container see ``source``, a real path of this machine, at ``target``."""
     if os.path.isdir("." + source):
-        os.makedirs(target, exist_ok=True)
+        _ensure_folder(target)
     elif not os.path.exists(target):
         _ensure_file(target)
     linux.mount("." + source, target, flags=linux.MS_BIND | linux.MS_REC)
