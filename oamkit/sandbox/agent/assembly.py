@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -29,11 +30,16 @@ from oamkit.sandbox.agent.spdy_server import SpdyServer
 from oamkit.sandbox.agent.tokens import TokenSource
 from oamkit.sandbox.config import Layout, NodeConfig
 from oamkit.sandbox.cri import ContainerRuntime
+from oamkit.sandbox.dns import ClusterDns
 from oamkit.sandbox.services import ServiceProxy
 
 __all__ = ["make_runtime", "run_agent"]
 
 log = logging.getLogger(__name__)
+
+DNS_PORT = 53
+DNS_PORT_UNPRIVILEGED = 1053
+RESOLV_CONF = Path("/etc/resolv.conf")
 
 
 def make_runtime(config: NodeConfig) -> ContainerRuntime:
@@ -46,13 +52,15 @@ def make_runtime(config: NodeConfig) -> ContainerRuntime:
         )
     from oamkit.sandbox.loopback import LoopbackRuntime
 
-    return LoopbackRuntime(config.pods_dir, pod_cidr=config.pod_cidr)
+    return LoopbackRuntime(
+        config.pods_dir, pod_cidr=config.pod_cidr, cluster_domain=config.cluster_domain
+    )
 
 
-def host_resolver(path: Path = Path("/etc/resolv.conf")) -> HostResolver:
+def host_resolver() -> HostResolver:
     """Return the machine's own resolver."""
     try:
-        return read_resolv_conf(path.read_text())
+        return read_resolv_conf(RESOLV_CONF.read_text())
     except OSError:
         return (), (), ()
 
@@ -89,6 +97,7 @@ async def run_agent(config: NodeConfig, runtime: ContainerRuntime | None = None)
         for informer in (services, slices):
             informer.start()
             stack.push_async_callback(informer.close)
+        config = await start_dns(stack, config, services, slices)
         recorder = Recorder(client, config.node_name)
         objects = ObjectCache(client)
         stack.push_async_callback(objects.close)
@@ -120,6 +129,42 @@ async def run_agent(config: NodeConfig, runtime: ContainerRuntime | None = None)
             group.create_task(recorder.run())
             group.create_task(_node(reporter))
             group.create_task(agent.run())
+
+
+async def start_dns(
+    stack: contextlib.AsyncExitStack, config: NodeConfig, services: Informer, slices: Informer
+) -> NodeConfig:
+    """Start the cluster's name server; return the configuration with the address at which Pods find it.
+
+    Port 53 may be taken or forbidden in the loopback layout, whose Pods can be told of another port.
+
+    Raises:
+        SandboxError: No address can be listened on.
+    """
+    isolated = config.layout is Layout.NAMESPACED
+    for port in (DNS_PORT,) if isolated else (DNS_PORT, DNS_PORT_UNPRIVILEGED, 0):
+        dns = ClusterDns(
+            services,
+            slices,
+            domain=config.cluster_domain,
+            address=(config.dns_ip, port),
+            # From within its private network the machine's own name servers can't be reached.
+            upstream=None if isolated else RESOLV_CONF,
+        )
+        try:
+            await dns.start()
+        except OSError as error:
+            failure = error
+            continue
+        stack.push_async_callback(dns.close)
+        if dns.address[1] == DNS_PORT:
+            return config
+        return replace(config, dns_ip=f"{dns.address[0]}:{dns.address[1]}")
+    raise SandboxError(
+        f"The cluster's name server can't listen on {config.dns_ip}: {failure}",
+        hint="Run 'oamkit doctor': it says what this machine allows.",
+        code="sandbox-dns",
+    ) from failure
 
 
 @contextlib.asynccontextmanager

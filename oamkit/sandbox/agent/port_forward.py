@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import struct
 from collections.abc import Awaitable, Callable, Coroutine
 
@@ -67,7 +68,7 @@ class PortForwarder:
             reader, writer = await self._connect(int(port))
         except (OSError, ValueError, OamKitError) as failure:
             if error is not None:
-                text = f"an error occurred forwarding {port}: {failure}"
+                text = f"port {port} of the Pod can't be reached: {_reason(failure)}"
                 await _quietly(error.write(text.encode()))
         else:
             with contextlib.suppress(OSError):
@@ -78,6 +79,11 @@ class PortForwarder:
         for stream in (data, error):
             if stream is not None:
                 await _quietly(stream.finish())
+
+
+def _reason(error: Exception) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number).lower() if number else str(error)
 
 
 async def _quietly(action: Coroutine[object, object, None]) -> None:
@@ -140,7 +146,7 @@ async def _channels(socket: web.WebSocketResponse, ports: list[int], connect: Co
         try:
             reader, writers[2 * index] = await connect(port)
         except (OSError, OamKitError) as error:
-            text = f"an error occurred forwarding {port}: {error}"
+            text = f"port {port} of the Pod can't be reached: {_reason(error)}"
             await socket.send_bytes(bytes([2 * index + 1]) + text.encode())
         else:
             tasks.append(asyncio.create_task(_from_pod(reader, socket, 2 * index)))
