@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from oamkit.oam import legacy
 from oamkit.oam.application import ApplicationConfiguration
 from oamkit.oam.kinds import TypedReference
@@ -15,7 +17,8 @@ def garbage(app: ApplicationConfiguration, plan: Plan) -> tuple[TypedReference, 
     """Return what to delete after ``plan`` was applied completely, in the order of deleting.
 
     An object is the same in all API versions of its kind: what is now applied as ``networking.k8s.io/v1`` Ingress
-    isn't deleted because it is recorded as an ``extensions/v1beta1`` one.
+    isn't deleted because it is recorded as an ``extensions/v1beta1`` one, and what is recorded in a version that left
+    Kubernetes is deleted in the one that took over.
 
     The workload of an older revision stays while its component is there and has a trait that works with revisions:
     that trait retires it. Only a revision's exact name counts as one, so that ``web-prod`` isn't spared for starting
@@ -39,8 +42,10 @@ def garbage(app: ApplicationConfiguration, plan: Plan) -> tuple[TypedReference, 
     found: dict[tuple[str, ...], TypedReference] = {}
 
     def discard(reference: TypedReference) -> None:
-        if reference.name and _identity(reference) not in wanted:
-            found.setdefault(_identity(reference), reference)
+        identity = _identity(reference)
+        if reference.name and identity not in wanted and identity not in found:
+            to = legacy.successor(reference.api_version, reference.kind)
+            found[identity] = replace(reference, api_version=to) if to else reference
 
     for recorded in app.recorded:
         for trait in recorded.traits:

@@ -67,10 +67,13 @@ def with_workload(scope: Obj, path: str, workload: TypedReference) -> Obj | None
 def without_workload(scope: Obj, path: str, workload: TypedReference) -> Obj | None:
     """Return the scope without the workload in its list, the order kept; ``None`` if it isn't there.
 
-    Raises:
-        RenderError: There is no list at the path.
+    Example:
+        >>> without_workload({"spec": {}}, "spec.workloadRefs", TypedReference("v1", "Pod", "web"))
     """
-    references = _references(scope, path)
+    try:
+        references = _references(scope, path)
+    except RenderError:
+        return None
     rest = [item for item in references if not _is(item, workload)]
     if len(rest) == len(references):
         return None

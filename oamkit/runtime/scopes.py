@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from oamkit.errors import ApiError, OamKitError
+from oamkit.errors import ApiError
 from oamkit.kube import Client, Discovery, Object
 from oamkit.oam import Membership, RenderedScope, TypedReference, World
 from oamkit.oam.kinds import FIELD_MANAGER
 from oamkit.oam.resolve import resolve_scope_definition
 from oamkit.oam.scopes import with_workload, without_workload
-from oamkit.oam.shape import quoted
 from oamkit.oam.world import ObjectKey
 
 __all__ = ["ScopeWriter"]
@@ -45,22 +44,18 @@ class ScopeWriter:
         )
 
     async def leave(self, world: World, namespace: str, membership: Membership) -> bool:
-        """Take a workload out of a scope's list; a scope that is gone counts as done.
+        """Take a workload out of a scope's list; a scope or a definition that is gone counts as done.
 
         Raises:
-            OamKitError: The scope's definition or list is gone, or it can't be written.
+            ApiError: The scope can't be written.
         """
         scope = membership.scope
         if world.object(ObjectKey.at(scope, namespace)) is None:
             return False
         definition = resolve_scope_definition(scope, world)
         path = definition.workload_refs_path if definition else ""
-        if not path:
-            parts = (scope.api_version, scope.kind, scope.name)
-            raise OamKitError(
-                "cannot get workloadRefsPath for scope to be dereferenced "
-                + " ".join(map(quoted, parts))
-            )
+        if not path:  # a definition that was deleted first must not hold the application
+            return False
         return await self._change(
             world, namespace, scope, lambda obj: without_workload(obj, path, membership.workload)
         )

@@ -97,3 +97,13 @@ def test_2_5_a_workload_that_moved_to_another_component_entry_stays(facts: Any, 
         left(facts, make.app(make.entry("db"), status={"workloads": [make.recorded("web", "web")]}))
         == []
     )
+
+
+def test_2_5_what_is_recorded_in_a_version_that_left_is_deleted_in_its_successor(
+    facts: Any, make: Any
+) -> None:
+    old = make.recorded("db", "db")
+    old["workloadRef"]["apiVersion"] = "apps/v1beta1"
+    app = make.app(make.entry(), status={"workloads": [old]})
+    (reference,) = garbage(ApplicationConfiguration.parse(app), facts.render(app))
+    assert reference.api_version == "apps/v1"
