@@ -111,9 +111,7 @@ class ComponentEntry:
     @property
     def name(self) -> str:
         """The component's name everywhere: a pinned revision's name without its last ``-`` segment (contract 3.1)."""
-        if not self.revision_name:
-            return self.component_name
-        return self.revision_name.rpartition("-")[0]
+        return self.revision_name.rpartition("-")[0] or self.revision_name or self.component_name
 
 
 @dataclass(frozen=True, slots=True)

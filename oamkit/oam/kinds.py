@@ -78,7 +78,7 @@ def group_of(api_version: str) -> str:
     return group if slash else ""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class TypedReference:
     """Points at an object of the referrer's own namespace (contract 1.1).
 

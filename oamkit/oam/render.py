@@ -37,7 +37,7 @@ from oamkit.oam.resolve import (
     served,
     wrapping,
 )
-from oamkit.oam.shape import copied, kind_of, quoted, text
+from oamkit.oam.shape import copied, kind_of, mapping, quoted, text
 from oamkit.oam.world import ObjectKey, World
 
 __all__ = ["render"]
@@ -174,12 +174,14 @@ class _Renderer:
 
     def _recorded_workload(self) -> tuple[TypedReference | None, str]:
         """Return the workload that the last pass applied, if it still exists, and its revision."""
-        for record in reversed(self.recorded):
-            live = self.world.object(ObjectKey.at(record.reference, self.app.namespace))
-            if live is not None:
-                labels = (live.get("metadata") or {}).get("labels") or {}
-                return record.reference, labels.get(LABEL_REVISION, "")
-        return None, ""
+        if not self.recorded:
+            return None, ""
+        reference = self.recorded[-1].reference
+        live = self.world.object(ObjectKey.at(reference, self.app.namespace))
+        if live is None:
+            return None, ""
+        labels = mapping(mapping(live.get("metadata"), "metadata").get("labels"), "labels")
+        return reference, labels.get(LABEL_REVISION, "")
 
     def _name_traits(self, traits: Sequence[RenderedTrait], revision: str) -> None:
         unnamed: defaultdict[tuple[str, str], list[tuple[RenderedTrait, str]]] = defaultdict(list)

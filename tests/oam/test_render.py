@@ -54,6 +54,12 @@ def test_11_4_7_a_pinned_revision_names_component_and_labels(facts: Any, make: A
     assert component.workload["metadata"]["labels"]["app.oam.dev/revision"] == "a-b-v3"
 
 
+def test_3_1_a_revision_of_any_name_makes_a_component_name(facts: Any, make: Any) -> None:
+    facts.add(make.revision(make.component(), "snapshot"))
+    (component,) = facts.render(make.app({"revisionName": "snapshot"})).components
+    assert component.name == "snapshot"
+
+
 def test_3_1_a_pinned_revision_that_is_not_there(facts: Any, make: Any) -> None:
     message = refused(facts, make.app({"revisionName": "web-v9"}))
     assert message.startswith('cannot get component revision "web-v9": ')

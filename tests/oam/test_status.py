@@ -166,7 +166,7 @@ def test_design_5_conversions_are_a_condition_while_there_are_any(facts: Any, ma
     app["status"] = passed(facts, app)
     condition = app["status"]["conditions"][1]
     assert (condition["type"], condition["reason"]) == ("Converted", "APIVersionNotServed")
-    assert condition["message"] == "Deployment was converted from apps/v1beta2 to apps/v1"
+    assert condition["message"] == "Deployment web was converted from apps/v1beta2 to apps/v1"
     facts.add(make.component())
     assert [found["type"] for found in passed(facts, app)["conditions"]] == ["Synced"]
 

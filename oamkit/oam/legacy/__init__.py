@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from oamkit.oam.kinds import Obj, group_of
+from oamkit.oam.kinds import Obj, TypedReference, group_of
 from oamkit.oam.legacy import autoscaling, ingress, same, workloads
 from oamkit.oam.legacy.rules import LossyError, Rule
 from oamkit.oam.shape import copied
@@ -47,7 +47,9 @@ class Conversion:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        text = f"{self.obj.get('kind')} was converted from {self.from_} to {self.to}"
+        name = TypedReference.to(self.obj).name
+        what = f"{self.obj.get('kind')} {name}".strip()
+        text = f"{what} was converted from {self.from_} to {self.to}"
         return f"{text}: {'; '.join(self.notes)}" if self.notes else text
 
 
