@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 import oamkit
 
-__all__ = ["APP_IMAGE", "CHART", "CONFIGS", "NAMESPACE", "RELEASE", "RUNTIME_IMAGE", "Image"]
+__all__ = [
+    "APP_IMAGE",
+    "CHART",
+    "CONFIGS",
+    "NAMESPACE",
+    "RELEASE",
+    "RUNTIME_DEPLOYMENT",
+    "RUNTIME_IMAGE",
+    "Image",
+]
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,10 @@ CONFIGS = ("flask-demo/config", "flask-demo/config-2020")
 """Today's files, and those of 2020."""
 
 CHART = "charts/oam-kubernetes-runtime"
-RUNTIME_IMAGE = Image(f"oamkit-runtime:{oamkit.__version__}", ".", f"{CHART}/Dockerfile")
+RUNTIME_IMAGE = Image(
+    f"oamkit/oam-kubernetes-runtime:{oamkit.__version__}", ".", "oamkit/runtime/Dockerfile"
+)
 RELEASE = "oam"
 NAMESPACE = "oam-system"
-RUNTIME_DEPLOYMENT = "oam-kubernetes-runtime"
+RUNTIME_DEPLOYMENT = "oam-oam-kubernetes-runtime"
+"""What the chart calls its Deployment: the release's name and its own."""
