@@ -55,14 +55,13 @@ def metadata_of(obj: Obj) -> Obj:
 
 
 def stamp(
-    obj: Obj, app: ApplicationConfiguration, *, name: str, component: str, revision: str, role: str
+    obj: Obj, app: ApplicationConfiguration, *, component: str, revision: str, role: str
 ) -> None:
-    """Set name, namespace, owner, labels and annotations, in place.
+    """Set namespace, owner, labels and annotations, in place.
 
     Args:
         obj: A workload or a trait.
         app: The application that makes it.
-        name: Its name.
         component: The component's name.
         revision: The component's revision; ``""`` if it has none yet.
         role: :data:`~oamkit.oam.kinds.ROLE_WORKLOAD` or :data:`~oamkit.oam.kinds.ROLE_TRAIT`.
@@ -91,7 +90,6 @@ def stamp(
             annotations.setdefault(key, value)
     metadata["ownerReferences"] = [owner_reference(app)]
     metadata["namespace"] = app.namespace
-    metadata["name"] = name
 
 
 def _object(parent: Obj, key: str, field: str) -> Obj:

@@ -42,7 +42,10 @@ from oamkit.oam.world import ObjectKey, World
 
 __all__ = ["render"]
 
-Taken: TypeAlias = defaultdict[tuple[str, str], set[str]]
+Kind: TypeAlias = tuple[str, str]
+"""A kind in all its API versions; see :func:`oamkit.oam.legacy.family`."""
+
+Taken: TypeAlias = defaultdict[Kind, set[str]]
 """Names that traits have in this application, per kind."""
 
 
@@ -80,17 +83,16 @@ def _given_names(app: ApplicationConfiguration) -> Taken:
     for entry in app.components:
         for trait in entry.traits:
             if isinstance(trait.trait, dict):
-                ref = TypedReference.to(trait.trait)
-                taken[legacy.family(ref.api_version, ref.kind)].add(ref.name)
+                reference = TypedReference.to(trait.trait)
+                taken[_kind_of(reference)].add(reference.name)
     return taken
 
 
 def _refuse_twins(plan: Plan) -> None:
-    places: dict[tuple[str, ...], str] = {}
+    places: dict[tuple[Kind, str], str] = {}
     for part in plan.parts():
         ref = part.reference
-        identity = (*legacy.family(ref.api_version, ref.kind), ref.name)
-        first = places.setdefault(identity, part.field)
+        first = places.setdefault((_kind_of(ref), ref.name), part.field)
         if first != part.field:
             raise RenderError(
                 f"{first} and {part.field} both make the {ref.kind} {quoted(ref.name)}",
@@ -119,13 +121,16 @@ class _Renderer:
             parameters.apply(workload, settings)
             conversion = served(workload, self.world)
             workload = conversion.obj if conversion else workload
-            metadata_of(workload)
+            _name_of(workload)
         traits = [self._trait(trait) for trait in entry.traits]
         enabled = any(trait.definition and trait.definition.revision_enabled for trait in traits)
         with wrapping(f"cannot render workload for component {quoted(name)}"):
-            self._name_workload(workload, component, revision, enabled)
-        self._name_traits(traits, revision)
+            self._name_workload(workload, component, enabled)
+            stamp(workload, self.app, component=name, revision=revision, role=ROLE_WORKLOAD)
+        self._name_traits(traits)
         for trait in traits:
+            with wrapping(f"cannot render trait for component {quoted(name)}"):
+                stamp(trait.obj, self.app, component=name, revision=revision, role=ROLE_TRAIT)
             _point(trait, TypedReference.to(workload))
         return RenderedComponent(
             field=entry.field,
@@ -148,28 +153,18 @@ class _Renderer:
         with wrapping(f"cannot render trait for component {quoted(self.entry.name)}"):
             conversion = served(trait, self.world)
             trait = conversion.obj if conversion else trait
-            metadata_of(trait)
+            _name_of(trait)
         return RenderedTrait(entry.field, trait, definition, conversion)
 
-    def _name_workload(
-        self, workload: Obj, component: Component, revision: str, enabled: bool
-    ) -> None:
+    def _name_workload(self, workload: Obj, component: Component, enabled: bool) -> None:
         recorded, label = self._recorded_workload() if enabled else (None, "")
-        name = naming.workload_name(
+        metadata_of(workload)["name"] = naming.workload_name(
             self.entry.name,
             given=_name_of(workload),
             revision_enabled=enabled,
             latest_revision=component.latest_revision,
             recorded=recorded,
             recorded_revision=label,
-        )
-        stamp(
-            workload,
-            self.app,
-            name=name,
-            component=self.entry.name,
-            revision=revision,
-            role=ROLE_WORKLOAD,
         )
 
     def _recorded_workload(self) -> tuple[TypedReference | None, str]:
@@ -183,46 +178,35 @@ class _Renderer:
         labels = mapping(mapping(live.get("metadata"), "metadata").get("labels"), "labels")
         return reference, labels.get(LABEL_REVISION, "")
 
-    def _name_traits(self, traits: Sequence[RenderedTrait], revision: str) -> None:
-        unnamed: defaultdict[tuple[str, str], list[tuple[RenderedTrait, str]]] = defaultdict(list)
-        names: dict[str, str] = {}
+    def _name_traits(self, traits: Sequence[RenderedTrait]) -> None:
+        unnamed: defaultdict[Kind, list[tuple[RenderedTrait, str]]] = defaultdict(list)
         for trait, entry in zip(traits, self.entry.traits, strict=True):
-            with wrapping(f"cannot render trait for component {quoted(self.entry.name)}"):
-                names[trait.field] = _name_of(trait.obj)
-            if not names[trait.field]:
-                ref = trait.reference
-                generated = naming.generated_trait_name(
-                    self.entry.name,
-                    trait.definition.name if trait.definition else None,
-                    naming.trait_hash(
-                        _copied_object(entry.trait, "trait"), entry.data_outputs, entry.data_inputs
-                    ),
-                )
-                unnamed[legacy.family(ref.api_version, ref.kind)].append((trait, generated))
+            if not _name_of(trait.obj):
+                unnamed[_kind_of(trait.reference)].append((trait, self._generated(trait, entry)))
         for kind, members in unnamed.items():
             recorded = [
-                ref.name
+                reference.name
                 for record in self.recorded
-                for ref in record.traits
-                if legacy.family(ref.api_version, ref.kind) == kind
+                for reference in record.traits
+                if _kind_of(reference) == kind
             ]
-            chosen = naming.trait_names(
-                [generated for _, generated in members], recorded, self.taken[kind]
-            )
-            self.taken[kind].update(chosen)
-            names.update(
-                {trait.field: name for (trait, _), name in zip(members, chosen, strict=True)}
-            )
-        for trait in traits:
-            with wrapping(f"cannot render trait for component {quoted(self.entry.name)}"):
-                stamp(
-                    trait.obj,
-                    self.app,
-                    name=names[trait.field],
-                    component=self.entry.name,
-                    revision=revision,
-                    role=ROLE_TRAIT,
-                )
+            generated = [name for _, name in members]
+            names = naming.trait_names(generated, recorded, self.taken[kind])
+            self.taken[kind].update(names)
+            for (trait, _), name in zip(members, names, strict=True):
+                metadata_of(trait.obj)["name"] = name
+
+    def _generated(self, trait: RenderedTrait, entry: TraitEntry) -> str:
+        """Return the name made of the trait as it is written: a conversion doesn't change it."""
+        digest = naming.trait_hash(
+            mapping(entry.trait, entry.field), entry.data_outputs, entry.data_inputs
+        )
+        definition = trait.definition.name if trait.definition else None
+        return naming.generated_trait_name(self.entry.name, definition, digest)
+
+
+def _kind_of(reference: TypedReference) -> Kind:
+    return legacy.family(reference.api_version, reference.kind)
 
 
 def _copied_object(value: object, what: str) -> Obj:
