@@ -285,7 +285,7 @@ def compile_modules(root: Path, names: Iterable[str], interpreter: Interpreter) 
             "-",
         ],
         input="\n".join(modules),
-        env={**_environment(root, interpreter, {}), "PYTHONDONTWRITEBYTECODE": ""},
+        env=_environment(root, interpreter, {}),
         cwd=root,
         timeout=COMPILE_SECONDS,
         check=False,

@@ -244,6 +244,10 @@ class _Planner:
         words = Expander(self.global_args, self.dockerfile.escape).words(instruction.value)
         if len(words) not in (1, 3) or (len(words) == 3 and words[1].upper() != "AS"):
             raise InstructionError("it isn't FROM image or FROM image AS name", "correct it")
+        if not words[0]:
+            raise InstructionError(
+                "the image's name is empty", "give its ARG a default before FROM"
+            )
         if words[0] == "scratch":
             raise InstructionError("an empty image has no Python", "use FROM python:3.13-slim")
         try:
