@@ -7,6 +7,7 @@ import builtins
 import json
 import random
 import socket
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
@@ -31,6 +32,8 @@ MAX_RETRY_AFTER = 30.0
 """The longest wait, in seconds, that a server may ask for."""
 WATCH_SECONDS = (240, 480)
 """How long the server keeps a watch open: a random time, so that many watches don't come back at once."""
+_FORGETFUL = sys.version_info < (3, 12, 8) or (3, 13, 0) <= sys.version_info < (3, 13, 1)
+"""These Pythons leave a TLS connection open when a request is cancelled (https://github.com/python/cpython/pull/118960)."""
 
 
 class WatchEvent(NamedTuple):
@@ -69,7 +72,9 @@ class Client:
         context = self.connection.ssl_context(credential)
         self._session = aiohttp.ClientSession(
             # Watches hold their connections, so the number of connections isn't limited here.
-            connector=aiohttp.TCPConnector(limit=0, ssl=context or True),
+            connector=aiohttp.TCPConnector(
+                limit=0, ssl=context or True, enable_cleanup_closed=_FORGETFUL
+            ),
             headers={"User-Agent": self._user_agent},
             auto_decompress=True,
         )

@@ -63,7 +63,8 @@ class Applier:
                 f"no matches for kind {quoted(obj['kind'])} in version {quoted(obj['apiVersion'])}"
             )
         name = obj["metadata"]["name"]
-        informer = self._watches.use(resource, user)
+        # The first list of a kind is waited for: after a restart of ours it tells what is right already.
+        informer = await self._watches.tried(resource, user)
         live = informer.items.get((app.namespace, name))
         if live is not None:
             _check_controller(live, app)
@@ -76,15 +77,11 @@ class Applier:
         ):
             return False
         written = await self._write(resource, obj, app)
-        if live is not None and written["metadata"]["resourceVersion"] == _version(live):
-            changed = False  # after a restart of ours: it was right already
-        else:
-            changed = True
         child = children.project(written)
         self._applied[user][resource, name] = _Applied(
             desired, child["metadata"]["uid"], children.owned(child)
         )
-        return changed
+        return live is None or _version(live) != _version(written)
 
     def is_news(self, user: Key, resource: Resource, kind: EventType, new: Object | None) -> bool:
         """Whether a change of a child is worth a pass: it isn't if all that we applied still stands."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from oamkit.errors import ClusterError, OamKitError
+from oamkit.errors import ClusterError
 from oamkit.kube import Client, EventType, Informer, Object, Resource
 
 __all__ = ["Watches"]
@@ -81,15 +82,19 @@ class Watches(Generic[U]):
         Raises:
             OamKitError: The kind can't be listed.
         """
-        informer = self.use(resource, user)
-        try:
-            await asyncio.wait_for(informer.tried.wait(), SYNC_SECONDS)
-        except TimeoutError as error:
-            raise ClusterError(
-                f"{resource.plural} couldn't be listed within {SYNC_SECONDS:.0f} s"
-            ) from error
+        informer = await self.tried(resource, user)
         if not informer.synced.is_set():
-            raise informer.error or OamKitError(f"{resource.plural} can't be listed")
+            raise informer.error or ClusterError(
+                f"{resource.plural} couldn't be listed within {SYNC_SECONDS:.0f} s"
+            )
+        return informer
+
+    async def tried(self, resource: Resource, user: U) -> Informer:
+        """Like :meth:`synced`, but it may have failed: the informer's items are then what was known before, or nothing."""
+        informer = self.use(resource, user)
+        if not informer.tried.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(informer.tried.wait(), SYNC_SECONDS)
         return informer
 
     def keep(self, user: U, resources: set[Resource]) -> None:

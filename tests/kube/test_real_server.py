@@ -41,7 +41,7 @@ async def fresh_namespace(plane: ControlPlane) -> AsyncIterator[tuple[Client, st
 
 async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - it is in the cluster
             await asyncio.sleep(0.01)
 
 
@@ -155,7 +155,7 @@ def test_discovery_finds_a_kind_that_was_added_later(plane: ControlPlane) -> Non
         assert not await discovery.serves("test.oamkit.dev/v1", "Car")
         await client.create(crds, crd)
         async with asyncio.timeout(20):
-            while not await discovery.serves("test.oamkit.dev/v1", "Car"):
+            while not await discovery.serves("test.oamkit.dev/v1", "Car"):  # noqa: ASYNC110 - it is in the cluster
                 await asyncio.sleep(0.02)
 
     run(plane, test)

@@ -12,7 +12,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support.apiserver import ControlPlane, control_plane
+from support.apiserver import ControlPlane, control_plane  # noqa: E402 - after the path is set
 
 CRDS = TESTS.parent / "charts" / "oam-kubernetes-runtime" / "crds"
 

@@ -155,6 +155,13 @@ class Scene:
         listed = await self.client.list(EVENTS, self.namespace)
         return [event for event in listed["items"] if event["reason"] == reason]
 
+    async def told(self, reason: str, count: int = 1) -> Obj:
+        """Wait until an event was told, so many times."""
+        async with asyncio.timeout(10):
+            while not (found := [e for e in await self.events(reason) if e["count"] >= count]):  # noqa: ASYNC110 - it is in the cluster
+                await asyncio.sleep(0.02)
+        return found[0]
+
     async def version(self, resource: Resource, name: str) -> str:
         obj = await self.get(resource, name)
         assert obj is not None

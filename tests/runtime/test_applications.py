@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from scene import (
@@ -23,6 +24,8 @@ from scene import (
 )
 from support.apiserver import ControlPlane
 
+from oamkit.kube import Client
+
 pytestmark = [pytest.mark.binaries, pytest.mark.e2e]
 
 SERVICE = {
@@ -31,6 +34,7 @@ SERVICE = {
     "metadata": {"name": "web"},
     "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 5000}]},
 }
+CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": "1"}}
 OLD_INGRESS = {
     "apiVersion": "extensions/v1beta1",
     "kind": "Ingress",
@@ -67,9 +71,8 @@ def test_2_3_the_files_of_2020_end_as_deployment_service_and_todays_ingress(
         path = ingress["spec"]["rules"][0]["http"]["paths"][0]
         assert path["backend"]["service"] == {"name": "web", "port": {"number": 80}}
         assert "extensions/v1beta1" in condition(app, "Converted")["message"]
-        async with asyncio.timeout(5):
-            while not await on.events("ConvertedAPIVersion"):
-                await asyncio.sleep(0.05)
+        told = await on.told("ConvertedAPIVersion")
+        assert "networking.k8s.io/v1" in told["message"]
 
     play(plane, test)
 
@@ -106,6 +109,156 @@ def test_2_7_deleting_the_application_leaves_nothing_behind(plane: ControlPlane)
         for resource in (DEPLOYMENTS, SERVICES, INGRESSES):
             await on.gone(resource, "web")
         assert await on.get(COMPONENTS, "web")
+
+    play(plane, test)
+
+
+def test_2_3_a_hand_edited_object_is_set_right_at_once(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        await on.create(component(deployment()), with_traits(SERVICE))
+        await on.synced()
+        on.plane.kubectl("-n", on.namespace, "set", "image", "deployment/web", "web=hacked:1")
+        await on.there(DEPLOYMENTS, "web", lambda obj: image_of(obj) == "nginx", seconds=3)
+        await on.patch(SERVICES, "web", {"spec": {"selector": {"app": "other"}}})
+        await on.there(
+            SERVICES, "web", lambda obj: obj["spec"]["selector"] == {"app": "web"}, seconds=3
+        )
+        await on.patch(SERVICES, "web", {"metadata": {"labels": {"app.oam.dev/name": None}}})
+        await on.there(SERVICES, "web", lambda o: "app.oam.dev/name" in o["metadata"]["labels"])
+        await on.client.delete(DEPLOYMENTS, "web", on.namespace)
+        await on.there(DEPLOYMENTS, "web", lambda obj: "deletionTimestamp" not in obj["metadata"])
+
+    play(plane, test)
+
+
+def test_2_3_what_others_add_to_an_object_stays(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        await on.create(component(deployment()), application())
+        await on.synced()
+        await on.patch(
+            DEPLOYMENTS, "web", {"spec": {"replicas": 3}, "metadata": {"labels": {"team": "a"}}}
+        )
+        await on.patch(COMPONENTS, "web", {"spec": {"workload": deployment(image="nginx:2")}})
+        obj = await on.there(DEPLOYMENTS, "web", lambda obj: image_of(obj) == "nginx:2")
+        assert obj["spec"]["replicas"] == 3
+        assert obj["metadata"]["labels"]["team"] == "a"
+
+    play(plane, test)
+
+
+def test_2_6_status_tells_workloads_and_traits_and_keeps_what_others_wrote(
+    plane: ControlPlane,
+) -> None:
+    async def test(on: Scene) -> None:
+        await on.create(component(deployment()), with_traits(SERVICE))
+        app = await on.synced()
+        (workload,) = app["status"]["workloads"]
+        assert workload["workloadRef"] == {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "name": "web",
+        }
+        assert workload["traits"][0]["message"].startswith("No valid TraitDefinition found")
+        app["status"]["workloads"][0]["status"] = "ready"
+        await on.client.update_status(APPLICATION_CONFIGURATIONS, app)
+        await on.patch(APPLICATION_CONFIGURATIONS, "app", application() | {"metadata": {}})
+        app = await on.synced(generation=2)
+        assert app["status"]["workloads"][0]["status"] == "ready"
+        assert "traits" not in app["status"]["workloads"][0]
+
+    play(plane, test)
+
+
+def test_14_4_an_application_without_components_owns_nothing(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        await on.create(component(deployment()), with_traits(SERVICE))
+        await on.synced()
+        await on.patch(APPLICATION_CONFIGURATIONS, "app", {"spec": {"components": []}})
+        await on.gone(DEPLOYMENTS, "web")
+        await on.gone(SERVICES, "web")
+        await on.synced(generation=2)
+
+    play(plane, test)
+
+
+def test_2_1_a_component_change_concerns_exactly_the_applications_that_use_it(
+    plane: ControlPlane,
+) -> None:
+    async def test(on: Scene) -> None:
+        await on.create(
+            component(CONFIG_MAP | {"metadata": {"name": "a"}}, name="a"),
+            component(CONFIG_MAP | {"metadata": {"name": "b"}}, name="b"),
+            application({"componentName": "a"}, name="one"),
+            application({"componentName": "b"}, name="two"),
+        )
+        await on.synced("one")
+        await on.synced("two")
+        before = await on.version(CONFIG_MAPS, "b")
+        status = await on.version(APPLICATION_CONFIGURATIONS, "two")
+        changed = CONFIG_MAP | {"metadata": {"name": "a"}, "data": {"x": "2"}}
+        await on.patch(COMPONENTS, "a", {"spec": {"workload": changed}})
+        await on.there(CONFIG_MAPS, "a", lambda obj: obj["data"] == {"x": "2"})
+        assert await on.version(CONFIG_MAPS, "b") == before
+        assert await on.version(APPLICATION_CONFIGURATIONS, "two") == status
+
+    play(plane, test)
+
+
+def test_2_8_a_pass_without_change_writes_nothing(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        await on.create(component(deployment()), with_traits(SERVICE, OLD_INGRESS))
+        await on.synced()
+        sent: list[str] = []
+        original = Client.request
+
+        async def request(self: Client, method: str, path: str, **how: Any) -> Any:
+            sent.append(f"{method} {path}")
+            return await original(self, method, path, **how)
+
+        async with runtime(plane, namespace=on.namespace, resync=0.2):
+            # A second runtime: it takes in what is there, and then looks at it ten times.
+            await asyncio.sleep(1)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Client, "request", request)
+                await asyncio.sleep(2)
+        assert sent == []
+        events = await on.events("AppliedComponents")
+        assert sum(event["count"] for event in events) == 1
+
+    play(plane, test)
+
+
+def test_2_3_a_restart_of_the_runtime_changes_nothing(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        await on.create(component(deployment()), with_traits(SERVICE))
+        async with runtime(plane, namespace=on.namespace):
+            await on.synced()
+        before = (
+            await on.version(SERVICES, "web"),
+            await on.version(APPLICATION_CONFIGURATIONS, "app"),
+        )
+        async with runtime(plane, namespace=on.namespace):
+            # When this one is done, so was the first pass over the other one.
+            await on.create(component(CONFIG_MAP, name="next"))
+            await on.create(application({"componentName": "next"}, name="next"))
+            await on.synced("next")
+        after = (
+            await on.version(SERVICES, "web"),
+            await on.version(APPLICATION_CONFIGURATIONS, "app"),
+        )
+        assert after == before
+
+    play(plane, test, with_runtime=False)
+
+
+def test_2_1_a_crash_of_the_api_server_is_survived(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        await on.create(component(deployment()), application())
+        await on.synced()
+        await asyncio.to_thread(plane.stop_api_server)
+        await asyncio.to_thread(plane.start_api_server)
+        await on.patch(COMPONENTS, "web", {"spec": {"workload": deployment(image="nginx:2")}})
+        await on.there(DEPLOYMENTS, "web", lambda obj: image_of(obj) == "nginx:2", seconds=25)
 
     play(plane, test)
 

@@ -14,7 +14,6 @@ from oamkit import paths
 from oamkit.sandbox import control, procfs
 from oamkit.sandbox.apiclient import ApiClient
 from oamkit.sandbox.lifecycle import Sandbox
-from oamkit.sandbox.pki import Pki
 from oamkit.sandbox.state import COMPONENTS, State
 
 # The node agent has its own tests; without it the sandbox is up sooner.
@@ -34,7 +33,7 @@ class Bench:
         return Sandbox(**{"components": CONTROL_PLANE, **options})
 
     def api(self, state: State) -> ApiClient:
-        return ApiClient(state.ports.api, Pki(self.folder / "pki"))
+        return ApiClient(state.ports.api, self.folder / "pki")
 
     def put(self, state: State, name: str) -> None:
         """Make a ConfigMap in the namespace ``default``."""

@@ -1,0 +1,172 @@
+"""What goes wrong is told at the application, and touches nothing else. Numbers in names are sections of the contract."""
+
+from __future__ import annotations
+
+import pytest
+from scene import (
+    COMPONENTS,
+    DEPLOYMENTS,
+    NAMESPACES,
+    Scene,
+    application,
+    component,
+    deployment,
+    play,
+)
+from support.apiserver import ControlPlane
+
+from oamkit.errors import ApiError
+from oamkit.runtime.kinds import CRDS
+
+pytestmark = [pytest.mark.binaries, pytest.mark.e2e]
+
+
+def test_3_1_a_missing_component_is_told_and_its_coming_is_noticed(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        await on.create(application())
+        message = await on.failed("cannot render components")
+        assert 'cannot get component "web"' in message
+        await on.told("CannotRenderComponents")
+        await on.create(component(deployment()))
+        await on.there(DEPLOYMENTS, "web", seconds=2)
+        await on.synced()
+
+    play(plane, test)
+
+
+def test_2_2_an_unknown_workload_kind_is_named_and_nothing_is_made(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        robot = {"apiVersion": "example.com/v1", "kind": "Robot", "metadata": {"name": "r"}}
+        await on.create(
+            component(deployment()),
+            component(robot, name="robot"),
+            application({"componentName": "web"}, {"componentName": "robot"}),
+        )
+        await on.failed('no matches for kind "Robot" in version "example.com/v1"')
+        assert await on.get(DEPLOYMENTS, "web") is None
+
+    play(plane, test)
+
+
+def test_3_8_a_kind_that_comes_later_is_noticed(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        kind = "K" + on.namespace.replace("-", "")
+        plural = kind.lower() + "s"
+        workload = {"apiVersion": "later.example.com/v1", "kind": kind, "metadata": {"name": "x"}}
+        await on.create(component(workload), application())
+        await on.failed(f'no matches for kind "{kind}"')
+        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        version = {
+            "name": "v1",
+            "served": True,
+            "storage": True,
+            "schema": {"openAPIV3Schema": schema},
+        }
+        crd = {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{plural}.later.example.com"},
+            "spec": {
+                "group": "later.example.com",
+                "scope": "Namespaced",
+                "names": {"plural": plural, "kind": kind},
+                "versions": [version],
+            },
+        }
+        await on.client.create(CRDS, crd)
+        await on.synced()
+        await on.client.delete(CRDS, f"{plural}.later.example.com")
+
+    play(plane, test)
+
+
+def test_3_3_a_parameter_for_a_field_that_cannot_be_there_is_named(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        parameters = [{"name": "image", "fieldPaths": ["metadata[0].image"]}]
+        value = {"name": "image", "value": "nginx:2"}
+        await on.create(
+            component(deployment(), parameters=parameters),
+            application({"componentName": "web", "parameterValues": [value]}),
+        )
+        message = await on.failed('cannot set parameter "image"')
+        assert "metadata is not an array" in message
+
+    play(plane, test)
+
+
+def test_3_2_a_value_for_an_undeclared_parameter_is_named(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        entry = {"componentName": "web", "parameterValues": [{"name": "size", "value": "big"}]}
+        await on.create(component(deployment()), application(entry))
+        await on.failed('unsupported parameter "size"')
+
+    play(plane, test)
+
+
+def test_3_5_two_components_of_one_workload_name_are_refused(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        await on.create(
+            component(deployment()),
+            application({"componentName": "web"}, {"componentName": "web"}),
+        )
+        message = await on.failed("both make the Deployment")
+        assert "spec.components[0]" in message
+        assert await on.get(DEPLOYMENTS, "web") is None
+
+    play(plane, test)
+
+
+def test_2_3_what_the_api_server_refuses_is_told_with_the_objects_name(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        broken = deployment()
+        broken["spec"]["selector"] = {"matchLabels": {"app": "other"}}
+        await on.create(component(broken), application())
+        message = await on.failed("cannot apply components: cannot apply workload")
+        assert "selector" in message
+        await on.told("CannotApplyComponents")
+
+    play(plane, test)
+
+
+def test_2_3_an_object_of_another_controller_is_not_touched(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        owner = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "name": on.namespace,
+            "uid": (await on.client.get(NAMESPACES, on.namespace))["metadata"]["uid"],
+            "controller": True,
+        }
+        foreign = deployment(image="theirs")
+        foreign["metadata"]["ownerReferences"] = [owner]
+        await on.create(foreign)
+        await on.create(component(deployment(image="ours")))
+        before = await on.version(DEPLOYMENTS, "web")
+        app = await on.create(application())
+        await on.failed(f'existing object is not controlled by UID "{app["metadata"]["uid"]}"')
+        obj = await on.get(DEPLOYMENTS, "web")
+        assert obj
+        assert obj["spec"]["template"]["spec"]["containers"][0]["image"] == "theirs"
+        assert before
+
+    play(plane, test)
+
+
+def test_1_6_the_api_server_refuses_what_the_schema_forbids(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        entry = {"componentName": "web", "parameterValues": [{"name": "x", "value": True}]}
+        with pytest.raises(ApiError, match="parameterValues"):
+            await on.create(application(entry))
+
+    play(plane, test)
+
+
+def test_a_broken_application_does_not_hold_up_others(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        for number in range(12):
+            await on.create(application({"componentName": "none"}, name=f"broken{number}"))
+        await on.create(component(deployment()), application())
+        await on.there(DEPLOYMENTS, "web", seconds=3)
+        assert await on.get(COMPONENTS, "none") is None
+
+    play(plane, test)
