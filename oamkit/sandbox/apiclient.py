@@ -9,11 +9,11 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+from pathlib import Path
 from typing import Any
 
 from oamkit.errors import ApiError
 from oamkit.sandbox.base_objects import path_of
-from oamkit.sandbox.pki import Pki
 
 __all__ = ["ApiClient"]
 
@@ -25,11 +25,11 @@ class ApiClient:
 
     Args:
         port: Its port on 127.0.0.1.
-        pki: Where the administrator's certificate is; read at each connection, since it is renewed some day.
+        pki: The folder with the administrator's certificate; read at each connection, since it is renewed some day.
         timeout: Seconds that one request may take.
     """
 
-    def __init__(self, port: int, pki: Pki, *, timeout: float = 5.0) -> None:
+    def __init__(self, port: int, pki: Path, *, timeout: float = 5.0) -> None:
         self._port = port
         self._pki = pki
         self._timeout = timeout
@@ -63,8 +63,8 @@ class ApiClient:
         self, method: str, path: str, body: dict[str, Any] | None = None
     ) -> tuple[int, bytes]:
         try:
-            context = ssl.create_default_context(cafile=self._pki.ca)
-            context.load_cert_chain(self._pki.cert("admin"), self._pki.key("admin"))
+            context = ssl.create_default_context(cafile=self._pki / "ca.crt")
+            context.load_cert_chain(self._pki / "admin.crt", self._pki / "admin.key")
             connection = http.client.HTTPSConnection(
                 "127.0.0.1", self._port, timeout=self._timeout, context=context
             )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oamkit.sandbox.config import INGRESS_CLASS, NODE_NAME, Layout
-from oamkit.sandbox.pki import KUBELET_CLIENT, TRAEFIK_USER
+from oamkit.sandbox.config import INGRESS_CLASS, KUBELET_CLIENT, NODE_NAME, TRAEFIK_USER, Layout
 
 __all__ = ["base_objects", "path_of"]
 

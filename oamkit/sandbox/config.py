@@ -23,6 +23,10 @@ NODE_NAME = "oamkit-sandbox"
 POD_CIDR = "10.244.0.0/16"
 CLUSTER_DOMAIN = "cluster.local"
 INGRESS_CLASS = "traefik"
+KUBELET_CLIENT = "kube-apiserver-kubelet-client"
+"""The API server's user name towards the node agent."""
+TRAEFIK_USER = "oamkit:traefik"
+"""Traefik's user name towards the API server."""
 
 
 class Layout(StrEnum):

@@ -119,7 +119,7 @@ def etcd_socket(plan: Plan) -> Path:
     return plan.sockets / "etcd.sock"
 
 
-def _go(limit: str, gogc: int = 50) -> dict[str, str]:
+def _go(limit: str, gogc: int = 25) -> dict[str, str]:
     """A soft limit, and collecting earlier: together they take a fifth off the memory for a tenth more processor time."""
     return {"GOMEMLIMIT": limit, "GOGC": str(gogc)}
 

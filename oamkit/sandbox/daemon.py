@@ -24,7 +24,6 @@ from oamkit.sandbox.base_objects import base_objects
 from oamkit.sandbox.children import Children, adopt_orphans
 from oamkit.sandbox.config import NODE_NAME, Layout, SandboxPaths
 from oamkit.sandbox.control_plane import Component, Ready, components, etcd_socket
-from oamkit.sandbox.pki import Pki, leaves
 from oamkit.sandbox.relay import relay
 from oamkit.sandbox.state import Phase, Plan, State, write_json
 from oamkit.sandbox.supervisor import Supervisor
@@ -32,6 +31,8 @@ from oamkit.sandbox.supervisor import Supervisor
 __all__ = ["main"]
 
 SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
+RENEWED = 3
+"""The exit code of :mod:`oamkit.sandbox.renew` that says that there are new certificates."""
 HOUR = 3600.0
 
 
@@ -41,7 +42,6 @@ class Daemon:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.paths = SandboxPaths(plan.root)
-        self.pki = Pki(self.paths.pki)
         self.state = State(
             Phase.STARTING, plan.layout, plan.ports, fast=plan.fast, since=time.time()
         )
@@ -109,7 +109,7 @@ class Daemon:
         return await asyncio.to_thread(self._ask_api, spec.ready)
 
     def _ask_api(self, wanted: Ready) -> bool:
-        api = ApiClient(self.plan.ports.api, self.pki)
+        api = ApiClient(self.plan.ports.api, self.paths.pki)
         if wanted is Ready.API:
             return api.status("/readyz") == 200
         if wanted is Ready.SERVICE_ACCOUNT:
@@ -124,7 +124,7 @@ class Daemon:
 
     async def make_objects(self) -> None:
         """Make the objects that every sandbox has, again while the server or their namespace isn't there yet."""
-        api = ApiClient(self.plan.ports.api, self.pki)
+        api = ApiClient(self.plan.ports.api, self.paths.pki)
         for manifest in base_objects(self.plan.layout):
             while True:
                 try:
@@ -143,8 +143,19 @@ class Daemon:
             await asyncio.sleep(HOUR)
             for each in self.state.components:
                 logs.rotate(self.paths.logs, each.name)
-            if self.pki.ensure(leaves(self.plan.layout)):
-                self.supervisor.restart([each.name for each in self.state.components])
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Renew certificates that end soon, by another process: what it takes would stay in this one's memory."""
+        with logs.append(self.paths.logs, "supervisor") as output:
+            child = self.children.start(
+                [sys.executable, "-m", "oamkit.sandbox.renew", str(self.paths.root / "plan.json")],
+                env=os.environ,
+                cwd=self.plan.root,
+                output=output,
+            )
+        if await child.ended == RENEWED:
+            self.supervisor.restart([each.name for each in self.state.components])
 
     async def end_pods(self) -> None:
         """Ask the processes of Pods to end, and end those that don't."""

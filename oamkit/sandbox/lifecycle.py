@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
-import errno
+import contextlib
 import os
 import shutil
-import socket
 import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from oamkit import paths as places
 from oamkit.errors import SandboxError
-from oamkit.sandbox import control, launch, logs, ports, procfs, programs
-from oamkit.sandbox.config import NODE_NAME, Layout, NodeConfig, SandboxPaths
-from oamkit.sandbox.control_plane import components, write_authentication
-from oamkit.sandbox.kubeconfig import write_kubeconfig
-from oamkit.sandbox.pki import KUBELET_CLIENT, Pki, leaves
-from oamkit.sandbox.state import COMPONENTS, Phase, Plan, Ports, State
+from oamkit.sandbox import control, control_plane, launch, logs, prepare, procfs, programs
+from oamkit.sandbox.config import Layout, SandboxPaths
+from oamkit.sandbox.state import COMPONENTS, Phase, Ports, State
 
 __all__ = ["Progress", "Sandbox"]
 
 Progress = Callable[[State], None]
 """Called with the sandbox's state after each change."""
 
-NEEDED_BYTES = 200 * 2**20
 START_SECONDS = 120.0
 STOP_SECONDS = 15.0
 
@@ -90,7 +83,7 @@ class Sandbox:
             MissingToolError: A program that it needs isn't installed.
         """
         asked = {"api": api_port, "http": http_port, "https": https_port}
-        self._make_folders()
+        prepare.folders(self.paths, running=control.daemon_pid(self._sockets) is not None)
         with launch.held(self.paths.lock, START_SECONDS):
             if not self._lock.take():
                 state = self._running_state()
@@ -162,27 +155,6 @@ class Sandbox:
             for folder in (self.paths.etcd, self.paths.pods, self.paths.logs):
                 _remove(folder)
 
-    def _make_folders(self) -> None:
-        try:
-            for folder in (
-                self.paths.root,
-                self.paths.pki,
-                self.paths.etcd,
-                self.paths.logs,
-                self.paths.pods,
-            ):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                folder.chmod(0o700)
-            free = shutil.disk_usage(self.paths.root).free
-        except OSError as error:
-            raise _unwritable(self.paths.root, error) from error
-        if free < NEEDED_BYTES and control.daemon_pid(self._sockets) is None:
-            raise SandboxError(
-                f"{self.paths.root} has only {free // 2**20} MB of disk left; the sandbox needs {NEEDED_BYTES // 2**20} MB.",
-                hint="Make room, or let OAMKIT_HOME name a folder on another disk.",
-                code="sandbox-disk-full",
-            )
-
     def _running_state(self) -> State | None:
         """The state of the daemon that holds the lock; one that has just been started is given time to listen."""
         deadline = time.monotonic() + 10
@@ -200,67 +172,25 @@ class Sandbox:
         return None
 
     def _start(self, asked: dict[str, int | None], *, fast: bool) -> None:
-        layout = self._layout or _best_layout()
+        layout = self._layout or prepare.best_layout()
         last = State.read(self.paths.state)
-        if last is not None and last.layout is not layout and any(self.paths.etcd.iterdir()):
-            raise SandboxError(
-                f"The sandbox was made in the layout '{last.layout}', and this machine now asks for '{layout}'.",
-                hint="Run 'oamkit sandbox reset': it deletes what is in the sandbox. Or allow namespaces again ('oamkit doctor').",
-                code="sandbox-layout-changed",
-            )
-        listeners = _listeners(asked, last.ports if last else None, layout)
-        try:
-            numbers = {name: each.getsockname()[1] for name, each in listeners.items()}
-            if layout is Layout.NAMESPACED:
-                numbers["kubelet"] = 10250 if 10250 not in numbers.values() else 10260
-            inherited = {each.getsockname()[1]: each.fileno() for each in listeners.values()}
-            plan = Plan(
-                root=self.paths.root,
-                sockets=self._sockets,
-                images=places.data() / "images",
-                layout=layout,
-                ports=Ports(**numbers),
-                listeners=inherited if layout is Layout.NAMESPACED else {},
+        prepare.check_layout(self.paths, last, layout)
+        with contextlib.ExitStack() as listeners:
+            plan = prepare.plan(
+                self.paths,
+                layout,
+                listeners=prepare.listeners(asked, last.ports if last else None, layout, listeners),
                 fast=fast,
                 components=self._components,
             )
-            components(plan, programs.find)  # a program that is missing is better said now
+            control_plane.components(plan, programs.find)  # a missing program is better said now
             try:
-                self._write_files(plan)
+                prepare.write_files(plan)
                 if layout is Layout.LOOPBACK:
-                    for each in listeners.values():
-                        each.close()  # the servers themselves listen there
+                    listeners.close()  # the servers themselves listen there
                 launch.start(plan, self._lock)
             except OSError as error:
-                raise _unwritable(self.paths.root, error) from error
-        finally:
-            for each in listeners.values():
-                each.close()
-
-    def _write_files(self, plan: Plan) -> None:
-        pki = Pki(self.paths.pki)
-        pki.ensure(leaves(plan.layout))
-        server = f"https://127.0.0.1:{plan.ports.api}"
-        write_kubeconfig(self.paths.kubeconfig, pki, "admin", server)
-        for user in ("controller-manager", "scheduler", "node", "traefik"):
-            write_kubeconfig(self.paths.pki / f"{user}.kubeconfig", pki, user, server)
-        write_authentication(self.paths.root / "authentication.json")
-        NodeConfig(
-            layout=plan.layout,
-            node_name=NODE_NAME,
-            node_ip=plan.layout.node_ip,
-            kubelet_port=plan.ports.kubelet,
-            kubeconfig=self.paths.pki / "node.kubeconfig",
-            serving_cert=pki.cert("kubelet"),
-            serving_key=pki.key("kubelet"),
-            client_ca=pki.ca,
-            client_name=KUBELET_CLIENT,
-            pods_dir=self.paths.pods,
-            images_dir=plan.images,
-            api_address=f"127.0.0.1:{plan.ports.api}",
-            service_cidr=plan.layout.service_cidr,
-            dns_ip=plan.layout.dns_ip,
-        ).write(self.paths.node_config)
+                raise prepare.unwritable(self.paths.root, error) from error
 
     def _await_ready(self, progress: Progress | None) -> State:
         deadline = time.monotonic() + START_SECONDS
@@ -331,11 +261,7 @@ class Sandbox:
 
     def _renew(self, state: State) -> None:
         """Renew certificates of a sandbox that runs, and let those who use them start again."""
-        if Pki(self.paths.pki).ensure(leaves(state.layout)):
-            pki, server = Pki(self.paths.pki), f"https://127.0.0.1:{state.ports.api}"
-            write_kubeconfig(self.paths.kubeconfig, pki, "admin", server)
-            for user in ("controller-manager", "scheduler", "node", "traefik"):
-                write_kubeconfig(self.paths.pki / f"{user}.kubeconfig", pki, user, server)
+        if prepare.write_credentials(self.paths, state.layout, state.ports):
             names = [name for name in self._components if name != "etcd"]
             control.ask(self._sockets, {"do": "restart", "names": names})
 
@@ -348,47 +274,6 @@ class Sandbox:
                     hint="Run 'oamkit sandbox down' first: its objects stay.",
                     code="sandbox-other-port",
                 )
-
-
-def _best_layout() -> Layout:
-    from oamkit.sandbox.probe import namespaces_refused
-
-    return Layout.LOOPBACK if namespaces_refused() is not None else Layout.NAMESPACED
-
-
-def _listeners(
-    asked: dict[str, int | None], last: Ports | None, layout: Layout
-) -> dict[str, socket.socket]:
-    wanted: list[tuple[str, str, list[int]]] = [
-        ("api", "the Kubernetes API", [6443]),
-        ("http", "HTTP", [80, 8080]),
-        ("https", "HTTPS", [443, 8443]),
-    ]
-    if layout is Layout.LOOPBACK:
-        wanted.append(("kubelet", "the node agent", [10250]))
-    before: dict[str, Any] = dataclasses.asdict(last) if last else {}
-    found: dict[str, socket.socket] = {}
-    try:
-        for name, words, usual in wanted:
-            found[name] = ports.listen(
-                words, asked=asked.get(name), last=before.get(name), usual=usual
-            )
-    except SandboxError:
-        for each in found.values():
-            each.close()
-        raise
-    return found
-
-
-def _unwritable(root: Path, error: OSError) -> SandboxError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return SandboxError(
-        f"The sandbox's folder {root} can't be written to: {error.strerror}.",
-        hint="Make room on that disk, or let OAMKIT_HOME name a folder on another one."
-        if full
-        else "Give yourself access to it, or let OAMKIT_HOME name another folder.",
-        code="sandbox-disk-full" if full else "sandbox-unwritable",
-    )
 
 
 def _remove(folder: Path) -> None:

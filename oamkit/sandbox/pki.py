@@ -6,11 +6,11 @@ certificate                  subject                                        for
 ``apiserver``                ``kube-apiserver``                             the Kubernetes API, by all of its names
 ``kubelet``                  ``system:node:<node>``                         the node agent's API
 ``admin``                    ``oamkit-admin`` in ``system:masters``         people, and the supervisor
-``apiserver-kubelet``        :data:`KUBELET_CLIENT`                         the API server, towards the node agent
+``apiserver-kubelet``        ``kube-apiserver-kubelet-client``              the API server, towards the node agent
 ``controller-manager``       ``system:kube-controller-manager``             its role is built into Kubernetes
 ``scheduler``                ``system:kube-scheduler``                      its role is built into Kubernetes
 ``node``                     ``system:node:<node>`` in ``system:nodes``     the node agent; Node authorizer
-``traefik``                  :data:`TRAEFIK_USER`                           a role of ours: reads Ingresses
+``traefik``                  ``oamkit:traefik``                             a role of ours: reads Ingresses
 ===========================  =============================================  ======================================
 
 The subjects follow https://kubernetes.io/docs/setup/best-practices/certificates/. Keys are P-256, mode 0600, and never leave the
@@ -31,12 +31,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from oamkit.sandbox.config import CLUSTER_DOMAIN, NODE_NAME, Layout
+from oamkit.sandbox.config import CLUSTER_DOMAIN, KUBELET_CLIENT, NODE_NAME, TRAEFIK_USER, Layout
 
-__all__ = ["KUBELET_CLIENT", "TRAEFIK_USER", "Leaf", "Pki", "leaves"]
+__all__ = ["Leaf", "Pki", "leaves"]
 
-KUBELET_CLIENT = "kube-apiserver-kubelet-client"
-TRAEFIK_USER = "oamkit:traefik"
 LIFETIME = timedelta(days=365)
 CA_LIFETIME = timedelta(days=3650)
 RENEW_BEFORE = timedelta(days=30)

@@ -25,7 +25,7 @@ from support.sandbox import (
 )
 
 from oamkit.errors import SandboxError
-from oamkit.sandbox import lifecycle, procfs
+from oamkit.sandbox import lifecycle, prepare, procfs
 from oamkit.sandbox.config import Layout
 from oamkit.sandbox.pki import Pki, leaves
 from oamkit.sandbox.state import Phase, State
@@ -274,7 +274,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(
 def test_too_little_disk_is_said_before_anything_is_started(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lifecycle, "NEEDED_BYTES", 2**60)
+    monkeypatch.setattr(prepare, "NEEDED_BYTES", 2**60)
     with pytest.raises(SandboxError, match="MB of disk left") as caught:
         bench.sandbox().up()
     assert caught.value.code == "sandbox-disk-full"
