@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "scripts" / "create-cluster.sh"
+
+FAKE_KIND = """\
+#!/bin/sh
+echo "kind $*" >>"$LOG"
+case "$1 $2" in
+  "get clusters") cat "$CLUSTERS" ;;
+  "create cluster") cat >"$CONFIG"; [ -z "$KIND_FAILS" ] || exit 1; echo "$4" >>"$CLUSTERS" ;;
+esac
+"""
+FAKE_DOCKER = """\
+#!/bin/sh
+echo "docker $*" >>"$LOG"
+case "$1" in
+  info) [ -z "$DOCKER_DOWN" ] ;;
+  image) [ -z "$IMAGE_MISSING" ] ;;
+  load) [ -z "$LOAD_FAILS" ] ;;
+esac
+"""
+
+Create = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def free_ports() -> tuple[str, str]:
+    with socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        return str(one.getsockname()[1]), str(two.getsockname()[1])
+
+
+@pytest.fixture
+def create(tmp_path: Path, free_ports: tuple[str, str]) -> Create:
+    """Runs the script with a fake kind and a fake docker; 80 and 443 may be taken on this machine."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, text in (("kind", FAKE_KIND), ("docker", FAKE_DOCKER)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    for name in ("clusters", "log"):
+        (tmp_path / name).touch()
+
+    def run(
+        *arguments: str, default_ports: bool = False, without: str = "", **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        if without:
+            (programs / without).unlink()
+        ports = (
+            [] if default_ports else ["--http-port", free_ports[0], "--https-port", free_ports[1]]
+        )
+        return subprocess.run(
+            [_bash(), SCRIPT, *ports, *arguments],
+            capture_output=True, text=True, timeout=30, check=False,
+            env={
+                "PATH": f"{programs}:/usr/bin:/bin",
+                "LOG": str(tmp_path / "log"),
+                "CLUSTERS": str(tmp_path / "clusters"),
+                "CONFIG": str(tmp_path / "config"),
+                **env,
+            },
+        )  # fmt: skip
+
+    return run
+
+
+def _bash() -> str:
+    bash = shutil.which("bash")
+    assert bash
+    return bash
+
+
+def calls(tmp_path: Path) -> list[str]:
+    return (tmp_path / "log").read_text().splitlines()
+
+
+def test_the_cluster_has_the_course_s_shape(
+    create: Create, tmp_path: Path, free_ports: tuple[str, str]
+) -> None:
+    done = create()
+    assert done.returncode == 0, done.stderr
+    config = yaml.safe_load((tmp_path / "config").read_text())
+    [node] = config["nodes"]
+    assert node["role"] == "control-plane"
+    assert node["labels"] == {"ingress-ready": "true"}
+    assert [
+        (port["containerPort"], str(port["hostPort"]), port["listenAddress"])
+        for port in node["extraPortMappings"]
+    ] == [(80, free_ports[0], "127.0.0.1"), (443, free_ports[1], "127.0.0.1")]
+    [call] = [call for call in calls(tmp_path) if "create" in call]
+    assert call.startswith("kind create cluster --name oamkit --image kindest/node:v1.37.0@sha256:")
+    assert "is there: HTTP at 127.0.0.1" in done.stderr
+
+
+def test_a_second_call_changes_nothing(create: Create, tmp_path: Path) -> None:
+    assert create().returncode == 0
+    done = create()
+    assert done.returncode == 0
+    assert "is there already" in done.stderr
+    assert len([call for call in calls(tmp_path) if "create" in call]) == 1
+
+
+def test_a_cluster_whose_name_only_begins_alike_is_another(create: Create, tmp_path: Path) -> None:
+    (tmp_path / "clusters").write_text("oamkit-2\nmy.oamkit\n")
+    assert create().returncode == 0
+    assert any("create" in call for call in calls(tmp_path))
+
+
+def test_workers_name_image_and_retain_are_passed_on(create: Create, tmp_path: Path) -> None:
+    assert (
+        create("--workers", "2", "--name", "x-1", "--image", "me/node:1", "--retain").returncode
+        == 0
+    )
+    config = yaml.safe_load((tmp_path / "config").read_text())
+    assert [node["role"] for node in config["nodes"]] == ["control-plane", "worker", "worker"]
+    [call] = [call for call in calls(tmp_path) if "create" in call]
+    assert "--name x-1 --image me/node:1" in call
+    assert call.endswith("--retain")
+
+
+def test_an_archive_is_loaded_first(create: Create, tmp_path: Path) -> None:
+    archive = tmp_path / "node image.tar"
+    archive.touch()
+    assert create("--from-archive", str(archive), "--image", "me/node:1").returncode == 0
+    order = [call for call in calls(tmp_path) if "load" in call or "create" in call]
+    assert order[0] == f"docker load --input {archive}"
+    assert "create" in order[1]
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [("IMAGE_MISSING", "doesn't hold the image"), ("LOAD_FAILS", "Docker can't load")],
+)
+def test_an_archive_that_does_not_help_is_named(
+    create: Create, tmp_path: Path, env: str, message: str
+) -> None:
+    (tmp_path / "a.tar").touch()
+    done = create("--from-archive", str(tmp_path / "a.tar"), **{env: "yes"})
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert not any("create" in call for call in calls(tmp_path))
+
+
+def test_a_dry_run_shows_all_and_does_nothing(create: Create, tmp_path: Path) -> None:
+    archive = tmp_path / "a.tar"
+    archive.touch()
+    done = create("--dry-run", "--from-archive", str(archive), "--workers", "1", default_ports=True)
+    assert done.returncode == 0
+    assert done.stdout.startswith(
+        f"$ docker load --input {archive}\n$ kind create cluster --name oamkit "
+    )
+    config = done.stdout.partition("<<CONFIG\n")[2].removesuffix("CONFIG\n")
+    ports = yaml.safe_load(config)["nodes"][0]["extraPortMappings"]
+    assert [port["hostPort"] for port in ports] == [80, 443]
+    assert calls(tmp_path) == []
+
+
+def test_a_taken_port_is_named_before_anything_is_made(create: Create, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        done = create("--http-port", port)
+    assert done.returncode == 1
+    assert f"port {port} of 127.0.0.1 is taken" in done.stderr
+    assert "--http-port 8080" in done.stderr
+    assert not any("create" in call for call in calls(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--http-port", "0"], "--http-port must be a port"),
+        (["--https-port", "65536"], "--https-port must be a port"),
+        (["--http-port", "80;id"], "--http-port must be a port"),
+        (["--http-port", "81", "--https-port", "81"], "must differ"),
+        (["--workers", "10"], "--workers must be a number from 0 to 9"),
+        (["--workers", "-1"], "--workers must be a number"),
+        (["--name", "Oam Kit"], "--name must be small letters"),
+        (["--name", "-x"], "--name must be small letters"),
+        (["--name"], "--name needs a value"),
+        (["--image", ""], "--image needs a value"),
+        (["--from-archive", "/not/there"], "can't be read"),
+        (["--foo"], "unknown option '--foo'"),
+        (["stray"], "unknown option 'stray'"),
+    ],
+)
+def test_wrong_use_is_said_and_nothing_is_called(
+    create: Create, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = create(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Hint: " in done.stderr
+    assert calls(tmp_path) == []
+
+
+def test_help_names_every_option(create: Create) -> None:
+    done = create("--help")
+    assert done.returncode == 0
+    for option in (
+        "name",
+        "image",
+        "from-archive",
+        "http-port",
+        "https-port",
+        "workers",
+        "retain",
+        "dry-run",
+    ):
+        assert f"--{option}" in done.stdout
+
+
+def test_a_machine_without_kind_is_told_what_to_do(create: Create) -> None:
+    done = create(without="kind")
+    assert done.returncode == 1
+    assert "kind isn't installed" in done.stderr
+    assert "oamkit sandbox up" in done.stderr
+
+
+def test_docker_that_does_not_answer_is_told(create: Create) -> None:
+    done = create(DOCKER_DOWN="yes")
+    assert done.returncode == 1
+    assert "Docker doesn't answer" in done.stderr
+
+
+def test_a_failure_of_kind_is_passed_on(create: Create) -> None:
+    done = create(KIND_FAILS="yes")
+    assert done.returncode == 1
+    assert "kind can't make the cluster oamkit" in done.stderr
+    assert "--retain" in done.stderr
+
+
+def test_shellcheck_finds_nothing() -> None:
+    shellcheck = shutil.which("shellcheck", path=f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}")
+    if shellcheck is None:
+        pytest.skip("shellcheck isn't installed (dependency group lint)")
+    done = subprocess.run([shellcheck, SCRIPT], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_node_image_is_that_of_kind_s_own_version() -> None:
+    """The digest is compiled into kind; where its source is at hand, the two are compared."""
+    sources = sorted(
+        Path.home().glob("go/pkg/mod/sigs.k8s.io/kind@v0.33.0/pkg/apis/config/defaults/image.go")
+    )
+    if not sources:
+        pytest.skip("kind's source isn't in the module cache")
+    [line] = [line for line in sources[0].read_text().splitlines() if "const Image" in line]
+    assert line.partition('"')[2].rstrip('"') in SCRIPT.read_text()
