@@ -75,7 +75,7 @@ def start_program(program: Spec | Request, folder: str) -> Running:
     try:
         target = _join_pid_namespace(program)
         pid = os.fork()
-        if pid:  # once the first process of a pid namespace has ended, there can be no other in it
+        if pid and program["isolated"]:  # once the first process of a pid namespace has ended, there can be no other in it
             linux.setns(own, linux.CLONE_NEWPID)
     except OSError as error:
         raise Failure(f"a process can't be made: {error}", CANNOT_START) from error

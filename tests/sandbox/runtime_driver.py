@@ -38,6 +38,17 @@ HOST_PATHS = ("/usr", "/bin", "/lib", "/lib64", "/etc/ssl", sys.base_prefix)
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
+def command_lines() -> list[str]:
+    """Return the command lines of all other processes."""
+    found = []
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit() and int(path.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                line = (path / "cmdline").read_bytes()
+                found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
 class World:
     """What a case works with; its Pods are removed after it."""
 
@@ -159,6 +170,10 @@ class World:
         await writer.wait_closed()
         return answer
 
+    def running(self, command: str) -> list[str]:
+        """Return the command lines of other processes with these words, monitors aside."""
+        return [line for line in command_lines() if command in line and "shim_boot" not in line]
+
     async def tidy(self) -> None:
         for pod in await self.runtime.pods():
             await self.runtime.remove_pod(pod.config.uid)
@@ -170,11 +185,7 @@ class World:
         found += [line for line in mounts if str(self.folder) in line]
         if self.layout == "namespaced":
             found += [name for _, name in socket.if_nameindex() if name.startswith("pod")]
-        for process in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError):
-                line = Path(f"/proc/{process}/cmdline").read_bytes()
-                if int(process) != os.getpid() and os.fsencode(self.pods_dir) in line:
-                    found.append(line.replace(b"\0", b" ").decode())
+        found += [line for line in command_lines() if str(self.pods_dir) in line]
         return found
 
 

@@ -16,7 +16,9 @@ CASES = [
     name
     for file in FILES
     for name in re.findall(
-        r"^async def (\w+)\(world: World\)", Path(__file__).with_name(file).read_text(), re.M
+        r"^async def (\w+)\(world: World\)",
+        Path(__file__).with_name(file).read_text(),
+        re.MULTILINE,
     )
 ]
 pytestmark = [
