@@ -77,6 +77,7 @@ def test_3_3_an_empty_path_names_nothing() -> None:
     ("path", "error", "message"),
     [
         ("spec.missing", FieldNotFoundError, "spec.missing: no such field"),
+        ("spec.list[1]", FieldNotFoundError, "spec.list[1]: no such element"),
         ("spec.list[9]", FieldNotFoundError, "spec.list[9]: no such element"),
         ("spec.text.deeper", FieldPathError, "spec.text: not an object"),
         ("spec[0]", FieldPathError, "spec: not an array"),

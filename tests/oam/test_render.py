@@ -54,6 +54,12 @@ def test_11_4_7_a_pinned_revision_names_component_and_labels(facts: Any, make: A
     assert component.workload["metadata"]["labels"]["app.oam.dev/revision"] == "a-b-v3"
 
 
+def test_3_1_the_pinned_name_counts_whatever_the_snapshot_says(facts: Any, make: Any) -> None:
+    facts.add(make.revision(make.component(), "web-v3"))
+    (component,) = facts.render(make.app({"revisionName": "web-v3"})).components
+    assert component.revision_name == "web-v3"
+
+
 def test_3_1_a_revision_of_any_name_makes_a_component_name(facts: Any, make: Any) -> None:
     facts.add(make.revision(make.component(), "snapshot"))
     (component,) = facts.render(make.app({"revisionName": "snapshot"})).components
@@ -323,6 +329,21 @@ def test_14_11_one_component_used_twice_has_traits_of_its_own_each_time(
     }
     edited = make.app(entry("a", 8), entry("b", 9), status=status)
     assert trait_names(facts.render(edited)) == first
+
+
+def test_14_11_a_new_trait_does_not_take_the_name_of_the_components_other_use(
+    facts: Any, make: Any
+) -> None:
+    facts.add(make.component(parameters=[{"name": "n", "fieldPaths": ["metadata.name"]}]))
+
+    def entry(name: str, *traits: dict[str, Any]) -> dict[str, Any]:
+        return make.entry("web", *traits, parameterValues=[{"name": "n", "value": name}])
+
+    status = {"workloads": [make.recorded("web", "a"), make.recorded("web", "b", "running")]}
+    app = make.app(entry("a", make.scaler(1)), entry("b", make.scaler(2)), status=status)
+    first, second = trait_names(facts.render(app))
+    assert first.startswith("web-manualscalertraits-")
+    assert second == "running"
 
 
 # 3.7, 3.8 Definitions and the workload's reference
