@@ -157,7 +157,8 @@ class ExecPlugin:
                 hint=self.install_hint or "Install it, or choose another context.",
             ) from error
         try:
-            out, err = await asyncio.wait_for(process.communicate(), EXEC_SECONDS)
+            async with asyncio.timeout(EXEC_SECONDS):
+                out, err = await process.communicate()
         except BaseException:  # also when we are cancelled: no plugin outlives us
             process.kill()
             await process.wait()

@@ -148,7 +148,8 @@ class EventRecorder:
     async def drain(self, seconds: float) -> None:
         """Wait until all events are written, but not longer than ``seconds``."""
         try:
-            await asyncio.wait_for(self._waiting.join(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._waiting.join()
         except TimeoutError:
             log.debug("events were left unwritten")
 

@@ -61,7 +61,9 @@ class LeaderElection:
             await asyncio.sleep(RETRY_SECONDS)
             deadline = renewed + RENEW_DEADLINE - time.monotonic()
             try:
-                if await asyncio.wait_for(self._try(), max(deadline, 0.1)):
+                async with asyncio.timeout(max(deadline, 0.1)):
+                    held = await self._try()
+                if held:
                     renewed = time.monotonic()
                     continue
             except TimeoutError:

@@ -105,7 +105,8 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 results = await asyncio.gather(work, return_exceptions=True)
                 if settings.leader_election:
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(election.release(), 1.0)
+                        async with asyncio.timeout(1.0):
+                            await election.release()
             for result in results:
                 if isinstance(result, Exception):
                     raise result

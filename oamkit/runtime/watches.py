@@ -94,7 +94,8 @@ class Watches(Generic[U]):
         informer = self.use(resource, user)
         if not informer.tried.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(informer.tried.wait(), SYNC_SECONDS)
+                async with asyncio.timeout(SYNC_SECONDS):
+                    await informer.tried.wait()
         return informer
 
     def keep(self, user: U, resources: set[Resource]) -> None:

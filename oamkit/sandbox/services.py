@@ -161,7 +161,8 @@ class ServiceProxy:
     async def _run(self) -> None:
         while not self._closing:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), RETRY_SECONDS if self._failed else None)
+                async with asyncio.timeout(RETRY_SECONDS if self._failed else None):
+                    await self._wake.wait()
             await self._settle()
 
     async def _settle(self) -> None:

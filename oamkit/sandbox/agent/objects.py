@@ -65,7 +65,8 @@ class ObjectCache:
             informer = watched.informer
             if not informer.synced.is_set():
                 try:
-                    await asyncio.wait_for(informer.synced.wait(), SYNC_SECONDS)
+                    async with asyncio.timeout(SYNC_SECONDS):
+                        await informer.synced.wait()
                 except TimeoutError:
                     why = f": {informer.error.message}" if informer.error else ""
                     text = f'failed to read {ref.kind.lower()} "{ref.name}"{why}'

@@ -129,8 +129,11 @@ class PodWorker:
             except OamKitError as error:
                 log.warning("%s: %s", namespaced_name(self.pod), error.message)
                 delay = API_RETRY
+            # Not asyncio.wait_for: before Python 3.12 it swallows a cancellation that comes together with the event, as a
+            # deletion's does.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), delay)
+                async with asyncio.timeout(delay):
+                    await self._wake.wait()
 
     async def _sync(self) -> float | None:
         """Bring the Pod one step nearer to what it should be; return after how many seconds to look again."""

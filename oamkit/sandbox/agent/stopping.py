@@ -48,7 +48,8 @@ class Deadline:
         while self.left > 0:
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), self.left)
+                async with asyncio.timeout(self.left):
+                    await self._changed.wait()
 
 
 def field_path(pod: Object, name: str) -> str:
