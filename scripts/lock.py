@@ -46,6 +46,11 @@ def main() -> None:
         compile_lock(
             "course", *extras, "--constraint", str(REQUIREMENTS / "dev.lock"), str(project)
         )
+        compile_lock(
+            "runtime",
+            "--group", f"{project}:runtime-image",
+            "--constraint", str(REQUIREMENTS / "dev.lock"),
+        )  # fmt: skip
         uv = Path(folder) / "uv.in"
         uv.write_text("uv\n")
         compile_lock("bootstrap", str(uv))
