@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from oamkit.sandbox.config import CLUSTER_DOMAIN, INGRESS_CLASS, Layout, SandboxPaths
-from oamkit.sandbox.state import Plan, write_json
+from oamkit.sandbox.state import COMPONENTS, Plan, write_json
 
 __all__ = ["Component", "Ready", "components", "etcd_socket", "write_authentication"]
 
@@ -99,14 +99,16 @@ def components(plan: Plan, program: Callable[[str], Path]) -> tuple[Component, .
     Raises:
         MissingToolError: A program isn't installed.
     """
-    return (
-        _etcd(plan, program),
-        _api_server(plan, program),
-        _controller_manager(plan, program),
-        _scheduler(plan, program),
-        _node_agent(plan),
-        _traefik(plan, program),
+    makers: tuple[Callable[[Plan, Callable[[str], Path]], Component], ...] = (
+        _etcd,
+        _api_server,
+        _controller_manager,
+        _scheduler,
+        _node_agent,
+        _traefik,
     )
+    wanted = zip(COMPONENTS, makers, strict=True)
+    return tuple(make(plan, program) for name, make in wanted if name in plan.components)
 
 
 def write_authentication(path: Path) -> None:
@@ -221,7 +223,7 @@ def _scheduler(plan: Plan, program: Callable[[str], Path]) -> Component:
     return Component("kube-scheduler", argv, Ready.RUNNING, _go("80MiB"))
 
 
-def _node_agent(plan: Plan) -> Component:
+def _node_agent(plan: Plan, _: Callable[[str], Path]) -> Component:
     config = SandboxPaths(plan.root).node_config
     argv = (sys.executable, "-m", "oamkit.sandbox.agent", str(config))
     return Component("node-agent", argv, Ready.NODE)

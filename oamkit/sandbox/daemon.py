@@ -49,7 +49,7 @@ class Daemon:
         self.children = Children()
         self.supervisor = Supervisor(
             self.state,
-            [spec for spec in components(plan, programs.find) if spec.name in plan.components],
+            components(plan, programs.find),
             self.children,
             probe=self.is_ready,
             prepare=self.make_objects,

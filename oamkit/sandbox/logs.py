@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["append", "explain", "follow", "path", "rotate", "tail"]
+__all__ = ["append", "explain", "follow", "last_words", "mark_start", "path", "rotate", "tail"]
 
 LARGEST = 10 * 2**20
 """Bytes after which a log is put aside as ``<name>.log.1``."""
+
+START = b"--- started"
 
 _CAUSES = {
     "no space left on device": "The disk is full: make room (the sandbox needs about 200 MB), then run 'oamkit sandbox up' again.",
@@ -58,9 +60,42 @@ def tail(folder: Path, name: str, count: int) -> str:
     return "\n".join(line[:400] for line in lines[-count:])
 
 
-def explain(folder: Path, name: str) -> str:
-    """Return what to do about the end of a component, if its last lines tell; ``""`` otherwise."""
-    text = tail(folder, name, 20).lower()
+def mark_start(output: IO[bytes]) -> None:
+    """Write the line that parts one run of a program from the one before.
+
+    Raises:
+        OSError: It can't be written, e.g. because the disk is full.
+    """
+    output.write(START + time.strftime(" %Y-%m-%d %H:%M:%S\n").encode())
+    output.flush()
+
+
+def last_words(folder: Path, name: str, count: int = 8) -> str:
+    """Return the last lines of the newest run that say why it ended, without the stacks of Go programs."""
+    lines = tail(folder, name, 1000).splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith(START.decode())]
+    lines = lines[starts[-1] + 1 :] if starts else lines
+    panics = [number for number, line in enumerate(lines) if line.startswith(("panic:", "fatal "))]
+    lines = lines[: panics[-1] + 1] if panics else lines
+    # A frame of a stack is two lines: the function, and with a tab before it the place.
+    below = [*lines[1:], ""]
+    plain = [
+        line
+        for line, next_line in zip(lines, below, strict=False)  # nothing is below nothing
+        if line and not line.startswith("\t") and not next_line.startswith("\t")
+    ]
+    return "\n".join(plain[-count:])
+
+
+def explain(folder: Path, name: str, also: str = "") -> str:
+    """Return what to do about the end of a component, if its last lines tell; ``""`` otherwise.
+
+    Args:
+        folder: The folder of the logs.
+        name: The component.
+        also: More words to look at.
+    """
+    text = f"{last_words(folder, name, 20)} {also}".lower()
     return next((advice for sign, advice in _CAUSES.items() if sign in text), "")
 
 

@@ -22,7 +22,7 @@ FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 10.0
 STEADY = 20.0
 """Seconds after which a component that ends again counts as one that ended for the first time."""
 ATTEMPTS = 5
-"""How often a component that was never ready is started before the sandbox is called failed."""
+"""How often in a row a component may end, before all were ready for the first time, until the sandbox is called failed."""
 START_SECONDS = 90.0
 """How long it may take to become ready the first time."""
 
@@ -72,7 +72,7 @@ class Supervisor:
         self._late = late
         self._running: dict[str, Child] = {}
         self._gates = {name: asyncio.Event() for name in ("etcd", "kube-apiserver", "objects")}
-        self._was_ready: set[str] = set()
+        self._was_up = False
         self._restart_now: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         state.components = [ComponentState(spec.name, since=time.time()) for spec in specs]
@@ -133,11 +133,11 @@ class Supervisor:
                 self._component(spec.name).restarts += 1
                 continue
             if lived > STEADY:
-                delay = FIRST_BACKOFF
+                delay, attempts = FIRST_BACKOFF, 1
             message = why or f"ended with exit code {code} after {lived:.1f} s"
-            cause = logs.explain(self._logs, spec.name)
+            cause = logs.explain(self._logs, spec.name, message)
             self._note(spec.name, Phase.BACKOFF, message=f"{message}. {cause}".strip())
-            if spec.name not in self._was_ready and attempts >= ATTEMPTS:
+            if not self._was_up and attempts >= ATTEMPTS:
                 self._fail(spec.name, message)
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_BACKOFF)
@@ -148,6 +148,7 @@ class Supervisor:
         try:
             logs.rotate(self._logs, spec.name)
             with logs.append(self._logs, spec.name) as output:
+                logs.mark_start(output)
                 child = self._children.start(
                     spec.argv, env={**self._env, **spec.env}, cwd=self._cwd, output=output
                 )
@@ -186,13 +187,11 @@ class Supervisor:
 
     async def _limit_start(self) -> None:
         await asyncio.sleep(START_SECONDS)
-        for each in self._state.components:
-            if each.name not in self._was_ready and each.phase is not Phase.WAITING:
-                self._fail(each.name, f"isn't ready after {START_SECONDS:.0f} s")
-                return
+        late = [each for each in self._state.components if each.phase is not Phase.READY]
+        if late and not self._was_up:
+            self._fail(late[0].name, f"isn't ready after {START_SECONDS:.0f} s")
 
     def _ready(self, spec: Component, child: Child) -> None:
-        self._was_ready.add(spec.name)
         self._note(spec.name, Phase.READY, child.pid)
         if spec.name in self._gates:
             self._gates[spec.name].set()
@@ -200,9 +199,11 @@ class Supervisor:
     def _fail(self, name: str, message: str) -> None:
         if self._state.phase is Phase.FAILED:
             return
-        tail = logs.tail(self._logs, name, 8)
-        self._state.message = f"{name} {message}." + (f" Its last lines:\n{tail}" if tail else "")
-        self._state.hint = logs.explain(self._logs, name) or f"See 'oamkit sandbox logs {name}'."
+        words = logs.last_words(self._logs, name)
+        self._state.message = f"{name} {message}." + (f" Its last lines:\n{words}" if words else "")
+        self._state.hint = (
+            logs.explain(self._logs, name, message) or f"See 'oamkit sandbox logs {name}'."
+        )
         self._note(name, Phase.FAILED, message=message)
         self._set_phase(Phase.FAILED)
 
@@ -226,6 +227,7 @@ class Supervisor:
         if self._state.phase in (Phase.STARTING, Phase.READY):
             ready = all(each.phase is Phase.READY for each in self._state.components)
             wanted = Phase.READY if ready and self._prepared() else Phase.STARTING
+            self._was_up |= wanted is Phase.READY
             if wanted is not self._state.phase:
                 self._set_phase(wanted)
                 return

@@ -182,3 +182,11 @@ def test_a_log_that_has_grown_is_put_aside(tmp_path: Path) -> None:
         writer.write(b"new\n")
     assert log.read_text() == "new\n"
     assert log.with_suffix(".log.1").read_text() == "old\n" * 10
+
+
+def test_the_last_words_of_a_go_program_are_those_before_its_stack(tmp_path: Path) -> None:
+    stack = "\n".join(f"frame {number}" for number in range(50))
+    words = "listening\npanic: write wal: no space left on device\n\ngoroutine 1 [running]:\n"
+    logs.path(tmp_path, "etcd").write_text(words + stack)
+    assert logs.last_words(tmp_path, "etcd", 2).splitlines() == words.splitlines()[:2]
+    assert "The disk is full" in logs.explain(tmp_path, "etcd")

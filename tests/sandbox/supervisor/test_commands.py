@@ -1,0 +1,92 @@
+"""``oamkit sandbox …`` on the command line; the sandbox itself is shown in ``test_sandbox.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from oamkit.errors import SandboxError
+from oamkit.sandbox import commands
+from oamkit.sandbox.commands import app
+from oamkit.sandbox.config import Layout
+from oamkit.sandbox.lifecycle import Progress, Sandbox
+from oamkit.sandbox.state import ComponentState, Phase, Ports, State
+
+
+def some_state(phase: Phase) -> State:
+    etcd = ComponentState("etcd", phase, pid=7, restarts=2, memory=50_000_000)
+    return State(Phase.READY, Layout.NAMESPACED, Ports(6443, 80, 8443, 10250), components=[etcd])
+
+
+def run(*words: str, expect: int = 0) -> str:
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == expect, result.output
+    assert "Traceback" not in result.output
+    return result.output
+
+
+def test_up_shows_a_line_for_each_component_and_where_to_find_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def up(_: Sandbox, *, progress: Progress, **__: object) -> State:
+        for phase in (Phase.WAITING, Phase.STARTING, Phase.READY, Phase.READY):
+            progress(some_state(phase))
+        return some_state(Phase.READY)
+
+    monkeypatch.setattr(Sandbox, "up", up)
+    output = run("up")
+    assert output.count("etcd ready") == 1
+    assert "https://127.0.0.1:6443" in output
+    assert "http://localhost and https://localhost:8443" in output
+    assert str(home / "data" / "sandbox" / "kubeconfig") in output
+
+
+def test_an_error_is_said_in_words_with_its_hint(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def up(_: Sandbox, **__: object) -> State:
+        raise SandboxError("Port 80 [of 127.0.0.1] is taken.", hint="Name another one.")
+
+    monkeypatch.setattr(Sandbox, "up", up)
+    output = run("up", "--http-port", "80", expect=1)
+    assert "Error: Port 80 [of 127.0.0.1] is taken.\nHint: Name another one." in output
+
+
+def test_status_says_that_nothing_runs(home: Path) -> None:
+    assert "isn't running" in run("status", expect=3)
+
+
+def test_status_shows_each_component(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sandbox, "status", lambda _: some_state(Phase.READY))
+    row = next(line for line in run("status").splitlines() if line.startswith("etcd"))
+    assert row.split()[:5] == ["etcd", "✓", "ready", "7", "2"]
+    assert row.endswith("50 MB")
+
+
+def test_down_of_nothing_is_no_error(home: Path) -> None:
+    assert "wasn't running" in run("down")
+
+
+def test_reset_asks_first(home: Path) -> None:
+    assert "Delete all objects" in run("reset", expect=1)
+
+
+def test_logs_of_an_unknown_component_name_the_known_ones(home: Path) -> None:
+    assert "kube-apiserver" in run("logs", "postgres", expect=1)
+
+
+def test_logs_are_shown_as_they_are(home: Path) -> None:
+    log = home / "data" / "sandbox" / "logs" / "etcd.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("[one]\ntwo\n")
+    assert run("logs", "etcd") == "[one]\ntwo\n"
+
+
+def test_kubeconfig_prints_nothing_but_the_path(home: Path) -> None:
+    assert run("kubeconfig") == f"{home / 'data' / 'sandbox' / 'kubeconfig'}\n"
+
+
+def test_without_a_verb_it_explains_itself(home: Path) -> None:
+    assert "reset" in CliRunner().invoke(commands.app, []).output
