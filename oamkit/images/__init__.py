@@ -6,10 +6,10 @@ The public face is :func:`build`, :class:`ImageStore` and the values that they r
 
 from __future__ import annotations
 
-from oamkit.images.builder import BuildResult, BuildStep
 from oamkit.images.commands import BuiltImage, build
 from oamkit.images.model import HOST_PATHS_LABEL, Image, ImageConfig
 from oamkit.images.reference import Reference
+from oamkit.images.result import BuildResult, BuildStep
 from oamkit.images.store import ImageStore
 
 __all__ = [

@@ -21,73 +21,20 @@ from oamkit.images.interpreter import Interpreter, go_platform, host_paths, make
 from oamkit.images.layers import Entry, chain_id, write_layer
 from oamkit.images.layout import MEDIA_LAYER, BlobError, Descriptor, disk_errors
 from oamkit.images.model import HOST_PATHS_LABEL, Image
-from oamkit.images.pip import compile_modules, install_pip, make_relocatable, run_pip
-from oamkit.images.plan import FolderStep, Plan, PlannedStep, RunStep, make_plan
+from oamkit.images.pip import compile_modules, install_pip, run_pip
+from oamkit.images.plan import make_plan
 from oamkit.images.reference import Reference
+from oamkit.images.relocate import make_relocatable
+from oamkit.images.result import BuildResult, BuildStep
 from oamkit.images.rootpath import resolve_in_root
 from oamkit.images.snapshot import changes, take_snapshot
+from oamkit.images.steps import FolderStep, Plan, PlannedStep, RunStep
 from oamkit.images.store import ImageStore
 from oamkit.images.unpacking import apply_layers
 
-__all__ = ["BuildResult", "BuildStep", "build"]
+__all__ = ["build"]
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class BuildStep:
-    """One instruction that was carried out.
-
-    Attributes:
-        line: Its line in the Dockerfile.
-        text: What it says.
-        cached: Whether its layer was there already; ``None`` if it makes none.
-        size: Bytes of its layer.
-        seconds: How long it took.
-    """
-
-    line: int
-    text: str
-    cached: bool | None
-    size: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class BuildResult:
-    """An image that was built.
-
-    Attributes:
-        image: The image, in the store.
-        steps: What was done, in order.
-        notes: What a person should know, e.g. that the image got another Python than it asks for.
-        seconds: How long it took.
-    """
-
-    image: Image
-    steps: tuple[BuildStep, ...]
-    notes: tuple[str, ...]
-    seconds: float
-
-    @property
-    def cached(self) -> int:
-        """How many layers were there already."""
-        return sum(step.cached is True for step in self.steps)
-
-    @property
-    def made(self) -> int:
-        """How many layers were made."""
-        return sum(step.cached is False for step in self.steps)
-
-    def __str__(self) -> str:
-        name = Reference.parse(self.image.reference).familiar
-        size = self.image.size / 1e6
-        lines = [
-            f"Built {name} in {self.seconds:.1f} s: {self.made} layers made, {self.cached} cached, {size:.1f} MB.",
-            f"Digest {self.image.digest}",
-            *(f"Note: {note}." for note in self.notes),
-        ]
-        return "\n".join(lines)
 
 
 def build(

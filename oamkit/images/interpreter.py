@@ -35,7 +35,7 @@ _FOLDERS = {
     **dict.fromkeys(
         ("dev", "etc", "home", "opt", "proc", "run", "srv", "sys", "usr", "var"), 0o755
     ),
-    "root": 0o700,
+    "root": 0o755,  # not 0700: the interpreter may lie below it, e.g. pyenv's, and the process needn't be root
     "tmp": 0o1777,
     "var/tmp": 0o1777,
 }

@@ -20,71 +20,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from oamkit.errors import InputError
-from oamkit.images.copying import Context, CopyStep
+from oamkit.images.config_draft import ConfigDraft
+from oamkit.images.copy_instruction import read_copy
+from oamkit.images.copying import Context
 from oamkit.images.dockerfile import Dockerfile, Instruction
-from oamkit.images.instructions import ConfigDraft, InstructionError, read_copy
+from oamkit.images.instruction_error import InstructionError
 from oamkit.images.interpreter import Interpreter
 from oamkit.images.model import Image, ImageConfig
-from oamkit.images.pip_command import PipInstall, UnsupportedCommandError, read_command
+from oamkit.images.pip_command import UnsupportedCommandError, read_command
 from oamkit.images.reference import Reference
+from oamkit.images.steps import FolderStep, Plan, PlannedStep, RunStep
 from oamkit.images.words import Expander, ShellWordError, raw_words, shell_words
 
-__all__ = ["PYTHON_LABEL", "FolderStep", "Plan", "PlannedStep", "RunStep", "make_plan"]
+__all__ = ["PYTHON_LABEL", "make_plan"]
 
 PYTHON_LABEL = "dev.oamkit.python"
 """The label that says which Python an image borrows: its version."""
 
 _PYTHON_TAG = re.compile(r"(\d+)(?:\.(\d+))?(?:[.-].*)?")
 _KIND = "build with the kind provider, which uses Docker"
-
-
-@dataclass(frozen=True)
-class RunStep:
-    """Commands of one ``RUN``.
-
-    Attributes:
-        commands: What is installed, in order.
-        working_dir: The image's working folder.
-        env: Variables of the Dockerfile.
-    """
-
-    commands: tuple[PipInstall, ...]
-    working_dir: str
-    env: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class FolderStep:
-    """The folder of a ``WORKDIR``."""
-
-    path: str
-
-
-@dataclass(frozen=True)
-class PlannedStep:
-    """An instruction and what it does to the files; ``None`` if it only concerns the configuration."""
-
-    instruction: Instruction
-    action: CopyStep | RunStep | FolderStep | None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that a build does.
-
-    Attributes:
-        base: The image that it starts from; ``None`` for ``python:…``.
-        base_name: The name after ``FROM``, completed.
-        steps: Its steps, that of ``FROM`` first.
-        config: The image's configuration.
-        notes: What a person should know, though it is no problem.
-    """
-
-    base: Image | None
-    base_name: str
-    steps: tuple[PlannedStep, ...]
-    config: ImageConfig
-    notes: tuple[str, ...]
 
 
 def make_plan(

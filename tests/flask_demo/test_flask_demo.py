@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from oamkit.images.builder import BuildResult, build
+from oamkit.images.builder import build
 from oamkit.images.model import Image
+from oamkit.images.result import BuildResult
 from oamkit.images.store import ImageStore
 
 DEMO = Path(__file__).resolve().parents[2] / "flask-demo"

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from oamkit.errors import ImageError, InputError
-from oamkit.images.builder import BuildResult, build
+from oamkit.images.builder import build
+from oamkit.images.result import BuildResult
 from oamkit.images.store import ImageStore
 
 DOCKERFILE = """\
@@ -42,14 +44,17 @@ def write_wheel(path: Path) -> None:
             archive.writestr(zipfile.ZipInfo(name), text)
 
 
-@pytest.fixture
-def context(tmp_path: Path) -> Path:
-    folder = tmp_path / "context"
+def write_context(folder: Path) -> Path:
     (folder / "app").mkdir(parents=True)
     (folder / "app/main.py").write_text("print('main')\n")
     (folder / "Dockerfile").write_text(DOCKERFILE)
     write_wheel(folder / "hello-1.0-py3-none-any.whl")
     return folder
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    return write_context(tmp_path / "context")
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +71,22 @@ def base_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def store(base_store: Path, tmp_path: Path) -> ImageStore:
     shutil.copytree(base_store, tmp_path / "images", symlinks=True)
     return ImageStore(tmp_path / "images")
+
+
+@pytest.fixture(scope="module")
+def hello_store(base_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A store that has the layers of DOCKERFILE too."""
+    root = tmp_path_factory.mktemp("hello")
+    shutil.copytree(base_store, root / "images", symlinks=True)
+    build(write_context(root / "context"), tag="hello", store=ImageStore(root / "images"))
+    yield root / "images"
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def full_store(hello_store: Path, tmp_path: Path) -> ImageStore:
+    shutil.copytree(hello_store, tmp_path / "full", symlinks=True)
+    return ImageStore(tmp_path / "full")
 
 
 def states(result: BuildResult) -> list[bool | None]:
@@ -93,12 +114,12 @@ def test_an_image_is_built_and_its_program_runs(context: Path, store: ImageStore
     assert "Built hello:1 in" in str(result)
 
 
-def test_what_pip_wrote_names_paths_of_the_image(context: Path, store: ImageStore) -> None:
-    root = store.unpack(build(context, tag="hello", store=store).image)
+def test_what_pip_wrote_names_paths_of_the_image(context: Path, full_store: ImageStore) -> None:
+    root = full_store.unpack(build(context, tag="hello", store=full_store).image)
     [info] = root.glob("usr/local/lib/python3*/site-packages/hello-1.0.dist-info")
     url = json.loads((info / "direct_url.json").read_text())["url"]
     assert url == "file:///wheels/hello-1.0-py3-none-any.whl"
-    here = os.fsencode(store.root)
+    here = os.fsencode(full_store.root)
     assert not [p for p in root.rglob("*") if p.is_file() and here in p.read_bytes()]
     check = subprocess.run(
         [root / "usr/local/bin/python", "-m", "pip", "check"],
@@ -108,39 +129,39 @@ def test_what_pip_wrote_names_paths_of_the_image(context: Path, store: ImageStor
 
 
 def test_modules_are_compiled_in_a_way_that_needs_no_times(
-    context: Path, store: ImageStore
+    context: Path, full_store: ImageStore
 ) -> None:
-    root = store.unpack(build(context, tag="hello", store=store).image)
+    root = full_store.unpack(build(context, tag="hello", store=full_store).image)
     [compiled] = root.glob("usr/local/lib/python3*/site-packages/__pycache__/hello.*.pyc")
     flags = int.from_bytes(compiled.read_bytes()[4:8], "little")
     assert flags == 0b01  # hash-based, unchecked (PEP 552)
     assert b"/usr/local/lib/python3" in compiled.read_bytes()
 
 
-def test_the_configuration_names_what_is_borrowed(context: Path, store: ImageStore) -> None:
-    image = build(context, tag="hello", store=store).image
+def test_the_configuration_names_what_is_borrowed(context: Path, full_store: ImageStore) -> None:
+    image = build(context, tag="hello", store=full_store).image
     assert Path("/usr/lib") in image.host_paths
     assert all(path.exists() for path in image.host_paths)
     assert Path("/usr/local") not in image.host_paths
-    root = store.unpack(image)
+    root = full_store.unpack(image)
     link = (root / "usr/local/bin/python").readlink()
     assert any(link.is_relative_to(path) for path in image.host_paths)
 
 
 def test_the_second_build_makes_nothing_and_gives_the_same_digest(
-    context: Path, store: ImageStore
+    context: Path, full_store: ImageStore
 ) -> None:
-    first = build(context, tag="hello", store=store)
+    first = build(context, tag="hello", store=full_store)
     os.utime(context / "app/main.py", (1, 1))  # times don't count
-    second = build(context, tag="hello", store=store)
+    second = build(context, tag="hello", store=full_store)
     assert second.made == 0
     assert second.image.digest == first.image.digest
 
 
 def test_a_build_from_nothing_gives_the_same_digest_elsewhere(
-    context: Path, store: ImageStore, tmp_path: Path
+    context: Path, full_store: ImageStore, tmp_path: Path
 ) -> None:
-    first = build(context, tag="hello", store=store)
+    first = build(context, tag="hello", store=full_store)
     elsewhere = tmp_path / ("a-folder-whose-name-is-longer-than-a-kernel-takes-it-" + "x" * 80)
     second = build(context, tag="hello", store=ImageStore(elsewhere))
     assert second.cached == 0
@@ -148,19 +169,19 @@ def test_a_build_from_nothing_gives_the_same_digest_elsewhere(
 
 
 def test_a_changed_file_makes_its_layer_and_those_above_anew(
-    context: Path, store: ImageStore
+    context: Path, full_store: ImageStore
 ) -> None:
-    build(context, tag="hello", store=store)
+    build(context, tag="hello", store=full_store)
     (context / "app/main.py").write_text("print('changed')\n")
-    result = build(context, tag="hello", store=store)
+    result = build(context, tag="hello", store=full_store)
     assert states(result) == [True, True, True, True, False, None, None]
-    assert "changed" in (store.unpack(result.image) / "app/main.py").read_text()
+    assert "changed" in (full_store.unpack(result.image) / "app/main.py").read_text()
 
 
-def test_a_changed_mode_counts(context: Path, store: ImageStore) -> None:
-    build(context, tag="hello", store=store)
+def test_a_changed_mode_counts(context: Path, full_store: ImageStore) -> None:
+    build(context, tag="hello", store=full_store)
     (context / "app/main.py").chmod(0o755)
-    assert build(context, tag="hello", store=store).made == 1
+    assert build(context, tag="hello", store=full_store).made == 1
 
 
 def test_a_changed_variable_runs_pip_again(context: Path, store: ImageStore) -> None:
@@ -212,18 +233,18 @@ def test_nothing_is_built_from_a_file_with_a_refused_line(context: Path, tmp_pat
     assert list(store.layout.blobs.iterdir()) == []
 
 
-def test_an_image_of_the_store_is_a_base(context: Path, store: ImageStore) -> None:
-    build(context, tag="hello", store=store)
+def test_an_image_of_the_store_is_a_base(context: Path, full_store: ImageStore) -> None:
+    build(context, tag="hello", store=full_store)
     (context / "Dockerfile").write_text("FROM hello\nCOPY app/main.py /again/\n")
-    result = build(context, tag="again", store=store)
+    result = build(context, tag="again", store=full_store)
     assert states(result) == [True, False]
     assert result.image.config.cmd == ("hello",)
     assert result.image.host_paths
-    assert (store.unpack(result.image) / "usr/local/bin/hello").exists()
+    assert (full_store.unpack(result.image) / "usr/local/bin/hello").exists()
 
 
-def test_a_newer_layer_replaces_what_pip_takes_away(context: Path, store: ImageStore) -> None:
-    build(context, tag="hello", store=store)
+def test_a_newer_layer_replaces_what_pip_takes_away(context: Path, full_store: ImageStore) -> None:
+    build(context, tag="hello", store=full_store)
     wheel = context / "hello-2.0-py3-none-any.whl"
     with (
         zipfile.ZipFile(context / "hello-1.0-py3-none-any.whl") as old,
@@ -240,19 +261,19 @@ def test_a_newer_layer_replaces_what_pip_takes_away(context: Path, store: ImageS
     (context / "Dockerfile").write_text(
         "FROM hello\nCOPY hello-2.0-py3-none-any.whl /\nRUN pip install --no-index /hello-2.0-py3-none-any.whl\n"
     )
-    root = store.unpack(build(context, tag="newer", store=store).image)
+    root = full_store.unpack(build(context, tag="newer", store=full_store).image)
     infos = root.glob("usr/local/lib/python3*/site-packages/hello-*.dist-info")
     assert [info.name for info in infos] == ["hello-2.0.dist-info"]
 
 
-def test_a_damaged_layer_of_the_cache_is_made_again(context: Path, store: ImageStore) -> None:
-    first = build(context, tag="hello", store=store)
-    layer = store.layers(first.image)[3]["digest"]
-    store.layout.blob(layer).write_bytes(b"broken")
-    second = build(context, tag="hello", store=store)
+def test_a_damaged_layer_of_the_cache_is_made_again(context: Path, full_store: ImageStore) -> None:
+    first = build(context, tag="hello", store=full_store)
+    layer = full_store.layers(first.image)[3]["digest"]
+    full_store.layout.blob(layer).write_bytes(b"broken")
+    second = build(context, tag="hello", store=full_store)
     assert states(second)[:5] == [True, True, True, False, True]
     assert second.image.digest == first.image.digest
-    store.unpack(second.image)
+    full_store.unpack(second.image)
 
 
 def _build_until_pip(context: Path, root: Path, reached: str) -> None:
@@ -272,6 +293,7 @@ def test_a_build_that_is_killed_leaves_no_broken_cache(
     worker.start()
     while not reached.exists():
         assert worker.is_alive()
+        time.sleep(0.02)
     assert worker.pid
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()

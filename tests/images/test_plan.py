@@ -11,7 +11,8 @@ from oamkit.images.dockerfile import parse_dockerfile
 from oamkit.images.ignore import IgnoreRules
 from oamkit.images.interpreter import Interpreter
 from oamkit.images.model import Image, ImageConfig
-from oamkit.images.plan import PYTHON_LABEL, FolderStep, Plan, RunStep, make_plan
+from oamkit.images.plan import PYTHON_LABEL, make_plan
+from oamkit.images.steps import FolderStep, Plan, RunStep
 
 PYTHON = Interpreter(Path("/opt/py/bin/python3.13"), Path("/opt/py"), "3.13.1")
 BASE = Image(

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -144,6 +145,7 @@ def test_a_writer_that_is_killed_leaves_a_whole_store(store: ImageStore, put: Pu
     worker.start()
     while store.find("a") is None:
         assert worker.is_alive()
+        time.sleep(0.01)
     assert worker.pid
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()

@@ -1,26 +1,23 @@
-"""What single instructions of a Dockerfile say: those of the configuration, and ``COPY`` and ``ADD``."""
+"""What the instructions say that concern an image's configuration alone."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from oamkit.images.copying import Context, CopyStep
 from oamkit.images.dockerfile import Instruction
-from oamkit.images.interpreter import ACCOUNT_IDS, GROUP_IDS
+from oamkit.images.instruction_error import InstructionError, absolute
 from oamkit.images.model import ImageConfig
 from oamkit.images.words import Expander
 
-__all__ = ["ConfigDraft", "InstructionError", "read_copy"]
+__all__ = ["ConfigDraft"]
 
 _USER = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*(?::[a-zA-Z0-9_][a-zA-Z0-9_.-]*)?")
 _SIGNAL = re.compile(r"SIG[A-Z0-9]+(?:[+-]\d+)?|[1-9]\d?")
 _PORT = re.compile(r"(\d+)(?:-(\d+))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
-_URL = re.compile(r"(?:https?|ftp|git|ssh)://|git@")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 _NANOSECONDS = {"ns": 1, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}
 _HEALTH_TIMES = {
@@ -29,20 +26,6 @@ _HEALTH_TIMES = {
     "start-period": "StartPeriod",
     "start-interval": "StartInterval",
 }
-
-
-class InstructionError(ValueError):
-    """An instruction that is wrong, or that can't be done here.
-
-    Args:
-        why: What is wrong, without a full stop.
-        instead: What to do, without a full stop.
-    """
-
-    def __init__(self, why: str, instead: str = "correct it") -> None:
-        super().__init__(why)
-        self.why = why
-        self.instead = instead
 
 
 @dataclass
@@ -177,7 +160,7 @@ class ConfigDraft:
 
     def _working_dir(self, instruction: Instruction, expander: Expander) -> None:
         path = posixpath.join(self.image.working_dir, expander.whole(instruction.value))
-        self._set(working_dir=_normal(path))
+        self._set(working_dir=absolute(path))
 
     def _healthcheck(self, instruction: Instruction, _: Expander) -> None:
         if instruction.value.upper() == "NONE":
@@ -217,109 +200,3 @@ def _nanoseconds(text: str) -> int:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise InstructionError(f"{text!r} isn't a time, e.g. 30s or 1m30s")
     return round(sum(float(number) * _NANOSECONDS[unit] for number, unit in parts))
-
-
-def _normal(path: str) -> str:
-    """Return an absolute path without ``.``, ``..`` and double slashes, as POSIX's ``//`` isn't meant here."""
-    return "/" + posixpath.normpath(path).lstrip("/")
-
-
-def read_copy(
-    instruction: Instruction, context: Context, expander: Expander, working_dir: str
-) -> CopyStep:
-    """Read a ``COPY``, or an ``ADD`` of local files.
-
-    Args:
-        instruction: The instruction.
-        context: The files that it may copy.
-        expander: Its variables.
-        working_dir: Where a relative destination begins.
-
-    Raises:
-        InstructionError: It is wrong, names what isn't there, or can't be done here.
-        ShellWordError: A quote or brace has no end.
-    """
-    if instruction.heredocs:
-        raise InstructionError(
-            "a here-document isn't read here", "put its text into a file and copy that"
-        )
-    owner, mode = _copy_flags(instruction, expander)
-    listed = instruction.words
-    words = (
-        [expander.whole(word) for word in listed] if listed else expander.words(instruction.value)
-    )
-    if len(words) < 2:
-        raise InstructionError(
-            "it needs a source and a destination", f"write {instruction.keyword} source destination"
-        )
-    *sources, destination = words
-    names = [name for source in sources for name in _found(source, instruction, context)]
-    is_folder = destination.endswith("/") or destination.rpartition("/")[2] in ("", ".", "..")
-    if len(names) > 1 and not is_folder:
-        raise InstructionError(
-            f"it copies {len(names)} sources, so the destination must be a folder",
-            f"write {destination}/",
-        )
-    target = _normal(posixpath.join(working_dir, destination))
-    if is_folder and target != "/":
-        target += "/"
-    return CopyStep(tuple(names), target, *owner, mode)
-
-
-def _copy_flags(instruction: Instruction, expander: Expander) -> tuple[tuple[int, int], int | None]:
-    owner, mode = (0, 0), None
-    for name, raw in instruction.flags:
-        value = expander.whole(raw)
-        if name == "chown":
-            owner = _owner(value)
-        elif name == "chmod":
-            if not re.fullmatch(r"[0-7]{3,4}", value):
-                raise InstructionError(f"the mode {value!r} isn't octal", "write e.g. --chmod=755")
-            mode = int(value, 8)
-        elif name == "from":
-            raise InstructionError(
-                "files of another stage or image can't be copied", "COPY from the context"
-            )
-        elif name != "link":
-            raise InstructionError(f"the flag --{name} can't be honoured here", "leave it out")
-    return owner, mode
-
-
-def _owner(text: str) -> tuple[int, int]:
-    user, colon, group = text.partition(":")
-    uid = ACCOUNT_IDS.get(user, int(user) if user.isdecimal() else None)
-    gid = GROUP_IDS.get(group, int(group) if group.isdecimal() else None) if colon else uid
-    if uid is None or gid is None:
-        raise InstructionError(
-            f"the image has no user or group {text!r}", "use numbers, e.g. --chown=1000:1000"
-        )
-    return uid, gid
-
-
-def _found(source: str, instruction: Instruction, context: Context) -> list[str]:
-    if instruction.keyword == "ADD" and _URL.match(source):
-        raise InstructionError(
-            "nothing is fetched from the network", "fetch it before the build, and COPY it"
-        )
-    if ".." in posixpath.normpath(source.lstrip("/")).split("/"):
-        raise InstructionError(
-            f"{source!r} lies outside of the build context", "copy it into the context first"
-        )
-    try:
-        names = context.matches(source)
-    except re.error as error:
-        raise InstructionError(f"the pattern {source!r} is wrong: {error}") from error
-    if not names:
-        raise InstructionError(
-            f"the build context has no {source!r}, or .dockerignore leaves it out",
-            f"look for it in {context.root}",
-        )
-    if instruction.keyword == "ADD":
-        for name in names:
-            path = context.resolve(name)
-            if path.is_file() and tarfile.is_tarfile(path):
-                raise InstructionError(
-                    f"ADD would unpack the archive {name}",
-                    "unpack it before the build, and COPY the folder",
-                )
-    return names
