@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -83,6 +82,7 @@ def _start(folder: str) -> int:
         "reason": "",
         "message": "",
     }
+    log = Log(spec["log"])
     try:
         program = start_program(spec, os.getcwd())
     except Failure as failure:
@@ -95,7 +95,7 @@ def _start(folder: str) -> int:
             program.outputs,
             program.stdin,
             program.terminal,
-            log=Log(spec["log"]),
+            log=log,
             listener=listener,
             close_stdin=spec["stdin_once"],
         )
@@ -107,6 +107,8 @@ def _start(folder: str) -> int:
         streams.finish(json.dumps(status).encode())
     # Deleting may take a while: whoever waits for this process need not wait for it.
     if os.fork() == 0:
+        import shutil  # half a megabyte that nothing else here needs
+
         shutil.rmtree("layers", ignore_errors=True)
     return 0
 

@@ -17,6 +17,8 @@ from oamkit.sandbox.shim_streams import STDERR, STDOUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from oamkit.sandbox.shim_spec import Program, Request, Spec
 
 NOT_FOUND, NOT_EXECUTABLE, CANNOT_START = 127, 126, 128
@@ -66,51 +68,79 @@ def start_program(program: Spec | Request, folder: str) -> Running:
     Raises:
         Failure: It can't be started.
     """
-    stdin_read, stdin_write = None, None
-    if program["stdin"] and not program["tty"]:
-        stdin_read, stdin_write = os.pipe()
-    ends = None if program["tty"] else (*os.pipe(), *os.pipe())
+    inner: tuple[int | None, ...] = ()
+    outer: tuple[int | None, ...] = ()
+    if not program["tty"]:
+        inner_in, outer_in = os.pipe() if program["stdin"] else (None, None)
+        outer_out, inner_out = os.pipe()
+        outer_err, inner_err = os.pipe()
+        inner, outer = (inner_in, inner_out, inner_err), (outer_in, outer_out, outer_err)
     report, tell = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid, target = _fork(program)
+    if pid == 0:
+        report.close()
+        _run_child(program, folder, target, inner, tell)
+    tell.close()
+    for end in (*inner, target):
+        if end is not None:
+            os.close(end)
+    terminal, problem = _hear(report)
+    if problem:
+        os.waitpid(pid, 0)
+        text, exit_code = json.loads(problem)
+        raise Failure(text, exit_code)
+    if terminal is not None:
+        return Running(pid, terminal if program["stdin"] else None, terminal, {terminal: STDOUT})
+    stdin_end, stdout_end, stderr_end = outer
+    assert stdout_end is not None  # noqa: S101 - without a terminal there are pipes
+    assert stderr_end is not None  # noqa: S101 - as above
+    return Running(pid, stdin_end, None, {stdout_end: STDOUT, stderr_end: STDERR})
+
+
+def _fork(program: Spec | Request) -> tuple[int, int | None]:
+    """Make a child in the right pid namespace; returns its id, and for exec the pidfd of the container's main process."""
     own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     try:
         target = _join_pid_namespace(program)
         pid = os.fork()
-        if pid and program["isolated"]:  # once the first process of a pid namespace has ended, there can be no other in it
+        if pid and program["isolated"]:
+            # Once the first process of a pid namespace has ended, there can be no other in it, but this one needs children.
             linux.setns(own, linux.CLONE_NEWPID)
     except OSError as error:
         raise Failure(f"a process can't be made: {error}", CANNOT_START) from error
-    if pid == 0:
-        report.close()
-        try:
-            terminal = _become(program, folder, target, tell)
-            _connect((stdin_read, ends[1], ends[3]) if ends is not None else (terminal,) * 3)
-            _execute(program)
-        except Failure as failure:
-            tell.send(json.dumps([str(failure), failure.exit_code]).encode())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the one who waits must hear of it
-            tell.send(json.dumps([f"its surroundings can't be made: {error}", 128]).encode())
-        os._exit(CANNOT_START)
-    tell.close()
-    os.close(own)
-    for end in (stdin_read, *(ends[1::2] if ends is not None else ())):
-        if end is not None:
-            os.close(end)
+    finally:
+        os.close(own)
+    return pid, target
+
+
+def _run_child(
+    program: Spec | Request,
+    folder: str,
+    target: int | None,
+    streams: tuple[int | None, ...],
+    tell: socket.socket,
+) -> NoReturn:
+    """Become the program, or tell why not."""
+    try:
+        terminal = _become(program, folder, target, tell)
+        _connect(streams or (terminal,) * 3)
+        _execute(program)
+    except Failure as failure:
+        tell.send(json.dumps([str(failure), failure.exit_code]).encode())
+    except Exception as error:  # noqa: BLE001 - whatever it is, the one who waits must hear of it
+        tell.send(json.dumps([f"its surroundings can't be made: {error}", CANNOT_START]).encode())
+    os._exit(CANNOT_START)
+
+
+def _hear(report: socket.socket) -> tuple[int | None, bytes]:
+    """Return the child's terminal, if it has one, and what went wrong; nothing if it has become the program."""
     terminal = None
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(report, 65536, 1)
-        if descriptors:
-            terminal = descriptors[0]
-            continue
-        break
-    report.close()
-    if message:
-        os.waitpid(pid, 0)
-        text, exit_code = json.loads(message)
-        raise Failure(text, exit_code)
-    if ends is None:
-        assert terminal is not None  # noqa: S101 - the child has sent it before it could go on
-        return Running(pid, terminal if program["stdin"] else None, terminal, {terminal: STDOUT})
-    return Running(pid, stdin_write, None, {ends[0]: STDOUT, ends[2]: STDERR})
+    with report:
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(report, 65536, 1)
+            if not descriptors:
+                return terminal, message
+            (terminal,) = descriptors
 
 
 def _join_pid_namespace(program: Spec | Request) -> int | None:

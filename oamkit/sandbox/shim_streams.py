@@ -87,6 +87,10 @@ class Log:
         except OSError:  # the disk is full: the program must not stand still for it
             return
 
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._file)
+
 
 class _Client:
     def __init__(self, connection: socket.socket) -> None:
@@ -144,7 +148,7 @@ class Streams:
             if descriptor == wake:
                 os.read(wake, 4096)
             elif self._listener is not None and descriptor == self._listener.fileno():
-                self._clients.append(_Client(self._listener.accept()[0]))
+                self._accept(self._listener)
             elif descriptor in self.outputs and events & ~select.POLLOUT:
                 self._read_output(descriptor)
             for client in list(self._clients):
@@ -168,6 +172,14 @@ class Streams:
         for descriptor, events in wanted.items():
             poll.register(descriptor, events)
         return poll.poll(timeout)
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            self._clients.append(_Client(listener.accept()[0]))
+        except (
+            OSError
+        ):  # it has gone already, or there are too many: the container must not end for it
+            return
 
     def _read_output(self, descriptor: int) -> None:
         try:

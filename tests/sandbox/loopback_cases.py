@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SERVER = "import http.server as h; h.test(h.SimpleHTTPRequestHandler, bind={bind!r}, port={port})"
 
-FIRST_PORT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+FIRST_PORT = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
 
 
 def python_image(world: World) -> Path:
@@ -128,10 +128,7 @@ async def names_of_services_are_looked_up_in_the_cluster(world: World) -> None:
 
 
 async def a_port_for_root_is_refused_in_clear_words(world: World) -> None:
-    if (
-        os.getuid() == 0
-        or int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 80
-    ):
+    if os.getuid() == 0 or FIRST_PORT <= 80:
         return
     ended = await world.run(world.python, "-c", SERVER.format(bind="0.0.0.0", port=80))
     assert "ports below 1024 are for root" in world.output(ended.pod)
@@ -152,7 +149,7 @@ async def all_pods_end_with_the_sandbox(world: World) -> None:
     await world.until_output(pod, "up")
     assert isinstance(world.runtime, LoopbackRuntime)
     end_pods(world.pods_dir)
-    status = await asyncio.wait_for(world.runtime.wait_container(pod.config.uid, "main", 0), 10)
+    status = await world.soon(world.runtime.wait_container(pod.config.uid, "main", 0))
     assert status.exit_code == 137
 
 

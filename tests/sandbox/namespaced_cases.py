@@ -6,6 +6,7 @@ import asyncio
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
+from oamkit.sandbox import linux
 from oamkit.sandbox.cri import Mount
 
 if TYPE_CHECKING:
@@ -186,6 +187,22 @@ async def containers_of_a_pod_share_its_network(world: World) -> None:
     second = await world.start(pod, world.python, "-c", fetch, name="second", log_path=log)
     status = await world.runtime.wait_container(pod.config.uid, second.name, 0)
     assert status.exit_code == 0, log.read_text()
+
+
+async def where_no_layer_can_be_kept_on_disk_it_is_kept_in_memory(world: World) -> None:
+    folders = [world.folder / f"overlay/{name}" for name in ("lower", "upper", "work", "merged")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    lower, upper, work, merged = map(str, folders)
+    options = f"userxattr,lowerdir={lower},upperdir={upper},workdir={work}"
+    linux.mount("overlay", merged, "overlay", options=options)
+    try:
+        pod = await world.pod(directory=folders[-1] / "pod")
+        await world.run("sh", "-c", "echo 1 > /new && cat /new", pod=pod)
+        assert world.output(pod) == "1\n"
+        await world.runtime.remove_pod(pod.config.uid)
+    finally:
+        linux.umount(merged)
 
 
 async def a_pod_comes_back_after_the_sandbox_was_restarted(world: World) -> None:

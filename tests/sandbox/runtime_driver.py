@@ -16,7 +16,7 @@ import shutil
 import socket
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -105,8 +105,8 @@ class World:
         """Run a program to its end."""
         pod = pod or await self.pod()
         status = await self.start(pod, *argv, **changes)
-        ended = await asyncio.wait_for(
-            self.runtime.wait_container(pod.config.uid, status.name, status.attempt), 20
+        ended = await self.soon(
+            self.runtime.wait_container(pod.config.uid, status.name, status.attempt)
         )
         return Ended(pod, ended, self.log(pod))
 
@@ -135,6 +135,11 @@ class World:
             await asyncio.sleep(0.01)
         raise AssertionError(f"{what} didn't happen within 10 s")
 
+    async def soon(self, awaitable: Awaitable[Any]) -> Any:
+        """Return what something gives that must not take long."""
+        async with asyncio.timeout(20):
+            return await awaitable
+
     async def exec(
         self, pod: PodStatus, *argv: str, input: bytes | None = None
     ) -> tuple[int, bytes, bytes]:
@@ -147,9 +152,7 @@ class World:
                 session.stdin.write(input or b"")
                 session.stdin.close()
             assert session.stderr is not None
-            out, err = await asyncio.wait_for(
-                asyncio.gather(session.stdout.read(), session.stderr.read()), 20
-            )
+            out, err = await self.soon(asyncio.gather(session.stdout.read(), session.stderr.read()))
             return await session.wait(), out, err
         finally:
             await session.close()
@@ -165,7 +168,7 @@ class World:
         else:
             raise AssertionError(f"nothing listens on port {port}: {self.output(pod)}")
         writer.write(b"GET / HTTP/1.0\r\n\r\n")
-        answer = await asyncio.wait_for(reader.read(), 10)
+        answer = await self.soon(reader.read())
         writer.close()
         await writer.wait_closed()
         return answer
@@ -200,7 +203,8 @@ class Ended:
 
 async def run_case(case: Any, world: World) -> str:
     try:
-        await asyncio.wait_for(case(world), 60)
+        async with asyncio.timeout(60):
+            await case(world)
         await world.tidy()
         if left := world.left():
             # The last of a monitor's work, removing the writable layer, nobody waits for.
