@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "runtime")]
@@ -32,7 +31,7 @@ from scene import (  # noqa: E402 - after the path is set
 )
 from support.apiserver import ControlPlane, control_plane, free_ports  # noqa: E402
 
-from oamkit.kube import Client, Connection, Informer  # noqa: E402
+from oamkit.kube import Client, Connection, Informer, Object  # noqa: E402
 
 ROUNDS = 100
 CRDS = ROOT / "charts" / "oam-kubernetes-runtime" / "crds"
@@ -56,7 +55,7 @@ async def requests_of_runtime(client: Client) -> float:
     return sum(int(count) for labels, count in lines if 'group="core.oam.dev"' in labels)
 
 
-def objects(namespace: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def objects(namespace: str, number: int) -> tuple[Object, Object]:
     name = f"web{number}"
     workload = deployment(name=name, replicas=0)
     part = component(workload, name=name)
@@ -73,14 +72,16 @@ class Seen:
         self.events: dict[tuple[str, str], float] = {}
         self.news = asyncio.Event()
 
-    def __call__(self, kind: str, old: Any, new: Any) -> None:
-        obj = new or old
-        if kind == "MODIFIED" and old["metadata"]["generation"] == new["metadata"]["generation"]:
+    def __call__(self, kind: str, old: Object | None, new: Object | None) -> None:
+        """Take in one change."""
+        obj = new or old or {}
+        if old and new and old["metadata"]["generation"] == new["metadata"]["generation"]:
             return
         self.events[obj["metadata"]["name"], kind] = time.monotonic()
         self.news.set()
 
     async def wait(self, name: str, kind: str, since: float) -> float:
+        """Wait for a change; returns the seconds from ``since`` to it."""
         while self.events.get((name, kind), 0.0) < since:
             self.news.clear()
             await self.news.wait()
@@ -90,7 +91,9 @@ class Seen:
 def line(what: str, seconds: list[float]) -> None:
     ordered = sorted(seconds)
     p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-    print(f"{what}: p50 {statistics.median(ordered):.3f} s, p99 {p99:.3f} s, max {ordered[-1]:.3f} s")
+    print(
+        f"{what}: p50 {statistics.median(ordered):.3f} s, p99 {p99:.3f} s, max {ordered[-1]:.3f} s"
+    )
 
 
 async def measure(plane: ControlPlane, runtime: subprocess.Popen[bytes]) -> None:
