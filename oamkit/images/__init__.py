@@ -6,6 +6,7 @@ The public face is :func:`build`, :class:`ImageStore` and the values that they r
 
 from __future__ import annotations
 
+from oamkit.images.archive import load_archive
 from oamkit.images.commands import BuiltImage, build
 from oamkit.images.model import HOST_PATHS_LABEL, Image, ImageConfig
 from oamkit.images.reference import Reference
@@ -22,4 +23,5 @@ __all__ = [
     "ImageStore",
     "Reference",
     "build",
+    "load_archive",
 ]
