@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,10 +61,6 @@ _COLORS = {
 }
 
 
-class _Printer(Protocol):
-    def text(self, text: str) -> None: ...
-
-
 class Rendered(ABC):
     """A result that shows itself. Subclasses say how it looks in rich and in HTML."""
 
@@ -88,8 +84,9 @@ class Rendered(ABC):
     def _repr_html_(self) -> str:
         return self.to_html()
 
-    def _repr_pretty_(self, printer: _Printer, cycle: bool) -> None:  # noqa: ARG002 - IPython's protocol
-        printer.text(str(self))
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002 - IPython's protocol
+        # Not _repr_pretty_: IPython would take a dataclass's own __repr__ before it.
+        return {"text/plain": str(self), "text/html": self.to_html()}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from oamkit.cluster import active, kubectl
-from oamkit.errors import ApiError, ClusterError
+from oamkit.errors import ApiError, ClusterError, InputError
 from oamkit.show import Table, Text
 
 __all__ = ["event_lines", "events", "logs"]
@@ -18,7 +18,7 @@ def events(kind: str = "", name: str = "", *, namespace: str = "default", limit:
 
     Args:
         kind: Only events about objects of this kind, e.g. ``"Deployment"``.
-        name: Only events about the object of this name.
+        name: Only events about the object of this name; not those about an earlier one that had it, while it is there.
         namespace: Where.
         limit: At most so many, the newest ones.
 
@@ -84,7 +84,12 @@ def event_lines(kind: str, name: str, namespace: str, *, limit: int = 5) -> list
 
 
 def _read(kind: str, name: str, namespace: str) -> list[dict[str, Any]]:
-    selector = {"involvedObject.kind": kind, "involvedObject.name": name}
+    uid = _uid(kind, name, namespace) if kind and name else ""
+    selector = {
+        "involvedObject.kind": kind,
+        "involvedObject.name": name,
+        "involvedObject.uid": uid,
+    }
     chosen = ",".join(f"{key}={value}" for key, value in selector.items() if value)
     answer = active.api().request(
         "GET",
@@ -92,6 +97,16 @@ def _read(kind: str, name: str, namespace: str) -> list[dict[str, Any]]:
         query={"fieldSelector": chosen} if chosen else {},
     )
     return sorted(answer.get("items") or [], key=_time)
+
+
+def _uid(kind: str, name: str, namespace: str) -> str:
+    """Return the identity of the object that has this name now; ``""`` if none has."""
+    api = active.api()
+    try:
+        found = api.request("GET", api.resource(kind).path(namespace, name))
+    except (ApiError, InputError):
+        return ""
+    return str(found["metadata"]["uid"])
 
 
 def _time(event: Mapping[str, Any]) -> str:

@@ -68,7 +68,9 @@ def describe(found: Object) -> str:
 def _replicas(found: Object) -> str:
     wanted = found.at("spec.replicas", 1)
     available = found.at("status.availableReplicas", found.at("status.readyReplicas", 0))
-    text = f"{available} of {wanted} Pods available"
+    text = f"{min(available, wanted)} of {wanted} Pods available"
+    if available > wanted:
+        text += f", {available - wanted} more to be removed"
     updated = found.at("status.updatedReplicas", 0)
     if available >= wanted and updated < wanted:
         text += f", {updated} of them of the newest version"

@@ -65,9 +65,9 @@ def label(cell: Any) -> str:  # noqa: ANN401 - see above
         >>> label(SimpleNamespace(source="from oamkit import apply\n\napply('config/')"))
         "apply('config/')"
     """
-    lines = [line.strip() for line in cell.source.splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("#", "import ", "from "))]
-    text = str((telling or lines or [""])[0])
+    lines = [line.partition("  # ")[0].strip() for line in cell.source.splitlines()]
+    telling = [line for line in lines if line and not line.startswith(("#", "import ", "from "))]
+    text = " ".join(telling or lines).replace("( ", "(").replace("{ ", "{")
     return text if len(text) <= 64 else text[:63] + "…"
 
 

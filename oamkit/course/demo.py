@@ -25,15 +25,15 @@ class Image:
     Attributes:
         tag: Its name.
         context: The folder that it is built from.
-        dockerfile: Its Dockerfile.
+        dockerfile: Its Dockerfile, if that isn't in the folder.
     """
 
     tag: str
     context: str
-    dockerfile: str
+    dockerfile: str | None = None
 
 
-APP_IMAGE = Image("flask-sample:v1", "flask-demo", "flask-demo/Dockerfile")
+APP_IMAGE = Image("flask-sample:v1", "flask-demo")
 
 CONFIGS = ("flask-demo/config", "flask-demo/config-2020")
 """Today's files, and those of 2020."""

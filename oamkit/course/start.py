@@ -10,7 +10,7 @@ from oamkit import images, show
 from oamkit.cluster import active, helm, kit, objects
 from oamkit.course import demo
 from oamkit.course.lessons import Need, needs
-from oamkit.errors import ApiError, InputError
+from oamkit.errors import ApiError, ImageError, InputError
 from oamkit.show import Line
 
 __all__ = ["Started", "clear", "start"]
@@ -85,8 +85,12 @@ def _remove_applications() -> None:
 
 
 def _image(image: demo.Image) -> None:
-    images.build(image.context, image.tag, dockerfile=image.dockerfile)
-    active.provider().load_image(image.tag)
+    place = active.provider()
+    try:
+        place.load_image(image.tag)
+    except ImageError:
+        images.build(image.context, image.tag, dockerfile=image.dockerfile)
+        place.load_image(image.tag)
 
 
 def _runtime() -> None:

@@ -40,10 +40,11 @@ class SandboxProvider:
     def ensure(self) -> ClusterStatus:
         """See :meth:`oamkit.cluster.base.Provider.ensure`."""
         before = self._state()
-        if before is None or before.phase is not Phase.READY:
+        starting = before is None or before.phase is not Phase.READY
+        if starting:
             show.command(["oamkit", "sandbox", "up"])
-        state = self._sandbox.up(progress=_Progress())
-        return self._status(state, changed=before is None or before.phase is not Phase.READY)
+        state = self._sandbox.up(progress=_Progress() if starting else None)
+        return self._status(state, changed=starting)
 
     def delete(self) -> Deleted:
         """Stop it and delete its objects. See :meth:`oamkit.cluster.base.Provider.delete`."""
