@@ -26,10 +26,17 @@ _SCOPE_UNIVERSE, _SCOPE_HOST = 0, 254
 _UNICAST, _LOCAL = 1, 2
 
 
-def add_bridge(name: str) -> None:
-    """Make a bridge and set it up."""
+def add_bridge(name: str, mac: bytes) -> None:
+    """Make a bridge and set it up.
+
+    Args:
+        name: The bridge.
+        mac: Its hardware address. Without one of its own a bridge takes the lowest of its ports' addresses, which changes as
+            ports come and go: whoever remembers the old one then talks to nobody for up to a minute.
+    """
     info = _attribute(_IFLA_INFO_KIND, b"bridge")
-    _new_link(_link() + _name(name) + _attribute(_IFLA_LINKINFO, info))
+    message = _link() + _name(name) + _attribute(_IFLA_ADDRESS, mac)
+    _new_link(message + _attribute(_IFLA_LINKINFO, info))
 
 
 def add_veth(name: str, *, bridge: str, peer: str, peer_namespace: int, peer_mac: bytes) -> None:

@@ -54,7 +54,7 @@ class PodNetwork:
         """Make the bridge and the routes; what is there already stays."""
         netlink.set_up("lo")
         try:
-            netlink.add_bridge(BRIDGE)
+            netlink.add_bridge(BRIDGE, _hardware_address(self.gateway))
         except OSError as error:
             if error.errno != errno.EEXIST:
                 raise

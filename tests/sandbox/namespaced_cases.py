@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oamkit.sandbox import linux
@@ -176,6 +177,18 @@ async def a_pod_in_the_hosts_network_has_the_nodes_address(world: World) -> None
     assert pod.ip == "10.244.0.1"
     await world.start(pod, world.python, "-c", SERVER.replace("80", "8088"))
     assert b"200 OK" in await world.fetch(pod, 8088)
+
+
+async def the_nodes_hardware_address_stays_as_pods_come_and_go(world: World) -> None:
+    node = Path("/sys/class/net/oamkit0/address")
+    if not node.exists():  # the driver's namespace may show the host's /sys
+        linux.mount("sysfs", "/sys", kind="sysfs")
+    before = node.read_text()
+    pods = [await world.pod() for _ in range(3)]
+    assert node.read_text() == before
+    for pod in pods:
+        await world.runtime.remove_pod(pod.config.uid)
+    assert node.read_text() == before
 
 
 async def containers_of_a_pod_share_its_network(world: World) -> None:

@@ -76,11 +76,13 @@ class ObjectCache:
 
     async def release(self, owner: str) -> None:
         """Let go of everything that an owner wanted; what nobody wants any more isn't watched any more."""
-        for key, watched in list(self._watched.items()):
+        for watched in self._watched.values():
             watched.owners.pop(owner, None)
-            if not watched.owners:
-                del self._watched[key]
-                await watched.informer.close()
+        unwanted = [key for key, watched in self._watched.items() if not watched.owners]
+        # Taken out before the first await: another Pod may let go, or want the same object anew, meanwhile.
+        informers = [self._watched.pop(key).informer for key in unwanted]
+        for informer in informers:
+            await informer.close()
 
     async def close(self) -> None:
         """Stop all watches."""
