@@ -56,11 +56,11 @@ class PodConfig:
         hostname: What ``hostname`` prints in it.
         directory: A folder of this Pod alone; the runtime keeps its own state in ``directory / "runtime"``.
         host_network: Whether it shares the node's network.
-        nameservers: Addresses for its ``resolv.conf``.
+        nameservers: Addresses for its ``resolv.conf``; in the loopback layout, which has none, also ``"address:port"``.
         searches: Search domains for its ``resolv.conf``.
         dns_options: Options for its ``resolv.conf``, e.g. ``"ndots:5"``.
         hosts: Additional lines of its ``/etc/hosts``: address to names.
-        memory_limit: Bytes for all of its containers together; ``None`` for no limit.
+        memory_limit: Bytes for all of its containers together; ``None`` for no limit. Not enforced: it takes a control group.
     """
 
     uid: str
@@ -96,8 +96,9 @@ class ContainerConfig:
         stdin_once: Whether it is closed when the first ``attach`` session ends.
         tty: Whether it gets a pseudo-terminal.
         read_only_rootfs: Whether it may not write to its own ``/``.
-        memory_limit: Bytes; ``None`` for no limit.
-        cpu_limit: Cores; ``None`` for no limit.
+        memory_limit: Bytes of anonymous and shared memory; ``None`` for no limit. What is over it is killed (``OOMKilled``), up to a
+            second late (see :mod:`oamkit.sandbox.shim`); what ``exec`` started doesn't count.
+        cpu_limit: Cores; ``None`` for no limit. Not enforced: it takes a control group.
     """
 
     name: str
@@ -136,7 +137,9 @@ class ContainerStatus:
         state: Whether it runs.
         started_at: Seconds since the epoch; ``None`` if it couldn't be started at all.
         finished_at: Seconds since the epoch; ``None`` while it runs.
-        exit_code: As a shell reports it: 128 + n for a process that signal n ended; ``None`` while it runs.
+        exit_code: As a shell reports it: 128 + n for a process that signal n ended; ``None`` while it runs. For ``ContainerCannotRun``
+            127 if the program isn't there, 126 if it can't be executed, and 128, as containerd has it for all three, if its
+            surroundings can't be made, e.g. a volume is missing.
         signal: The signal that ended it; ``None`` if none did.
         reason: ``"Completed"``, ``"Error"``, ``"OOMKilled"``, ``"ContainerCannotRun"`` (the program isn't there or can't be executed);
             ``""`` while it runs.

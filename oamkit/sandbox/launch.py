@@ -15,6 +15,7 @@ from pathlib import Path
 from oamkit.errors import MissingToolError, SandboxError
 from oamkit.sandbox import logs, procfs
 from oamkit.sandbox.config import Layout, SandboxPaths
+from oamkit.sandbox.loopback import end_pods
 from oamkit.sandbox.state import Plan, State
 
 __all__ = ["DaemonLock", "end_leftovers", "held", "kill", "reap", "start"]
@@ -161,7 +162,7 @@ def kill(root: Path, lock: DaemonLock) -> None:
 
 
 def end_leftovers(root: Path) -> None:
-    """End the components of a daemon of the loopback layout that was killed; in the namespaced layout the kernel did."""
+    """End the components and Pods of a daemon of the loopback layout that was killed; in the namespaced layout the kernel did."""
     state = State.read(SandboxPaths(root).state)
     if state is None or state.layout is not Layout.LOOPBACK:
         return
@@ -170,6 +171,7 @@ def end_leftovers(root: Path) -> None:
         if pid is not None and procfs.alive(pid, started):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
+    end_pods(SandboxPaths(root).pods)
     deadline = time.monotonic() + 5
     while any(procfs.alive(*each) for each in left) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -65,11 +65,6 @@ class Container:
             return None
         return status
 
-    def monitor(self) -> int:
-        """Return the process id of its monitor; 0 if it was never started."""
-        status = self._read()
-        return 0 if status is None else status["shim"][0]
-
     def status(self) -> ContainerStatus | None:
         """Return its status; ``None`` if it was never started."""
         status = self._read()
