@@ -1,0 +1,40 @@
+"""The whole course, in a sandbox of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from oamkit.course.runner import run_course
+from oamkit.sandbox.lifecycle import Sandbox
+
+pytestmark = [
+    pytest.mark.sandbox,
+    pytest.mark.notebooks,
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("default"),
+]
+
+
+@pytest.fixture
+def sandbox(home: Path) -> Iterator[Sandbox]:
+    sandbox = Sandbox()
+    yield sandbox
+    sandbox.reset()
+
+
+def test_lessons_run_alone_and_in_order(sandbox: Sandbox, tmp_path: Path) -> None:
+    alone = run_course(["06"], provider="sandbox", output=tmp_path / "alone")
+    assert alone.passed, alone.lessons[-1].failure
+    assert alone.lessons[-1].answer == "Hello World from Flask"
+    assert sandbox.status() is None
+
+    course = run_course(provider="sandbox", output=tmp_path / "course")
+    assert course.passed, course.lessons[-1].failure
+    assert [result.lesson.number for result in course.lessons][:7] == [f"0{n}" for n in range(7)]
+    assert sandbox.status() is None
+    report = course.report.read_text()
+    assert "Hello World from Flask" in report
+    assert report.count('class="passed"') == len(course.lessons)

@@ -1,0 +1,44 @@
+"""The public face: what a notebook imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import oamkit
+
+
+def test_all_names_are_sorted_and_there() -> None:
+    assert list(oamkit.__all__) == sorted(oamkit.__all__)
+    for name in oamkit.__all__:
+        assert getattr(oamkit, name) is not None
+
+
+def test_all_names_what_is_public() -> None:
+    public = {name for name in dir(oamkit) if not name.startswith("_")} | {"__version__"}
+    parts = {"errors", "kube", "oam", "paths", "process", "provider", "runtime", "sandbox", "show"}
+    tools = {"TYPE_CHECKING", "annotations", "import_module", "cli", "diagnosis"}
+    assert public - parts - tools == set(oamkit.__all__)
+
+
+def test_every_verb_explains_itself() -> None:
+    for name in oamkit.__all__:
+        found = getattr(oamkit, name)
+        if name != "__version__":
+            assert (found.__doc__ or "").strip(), name
+
+
+def test_names_that_are_none_are_refused_as_python_does_it() -> None:
+    assert not hasattr(oamkit, "nothing_of_that_name")
+
+
+def test_doctor_stays_a_function_whatever_was_imported_before() -> None:
+    import oamkit.diagnosis
+
+    assert callable(oamkit.doctor)
+
+
+def test_importing_it_brings_nothing_heavy() -> None:
+    code = "import oamkit, sys; print([m for m in ('kubernetes', 'rich', 'aiohttp', 'typer', 'yaml') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert done.stdout == "[]\n", done.stderr

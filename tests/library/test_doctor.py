@@ -1,0 +1,214 @@
+"""What the doctor says of machines that lack something."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oamkit import provider
+from oamkit.diagnosis import Machine, State, doctor
+from oamkit.errors import MissingToolError
+from oamkit.process import Completed, FakeRunner
+
+VERSION = json.dumps({"clientVersion": {"gitVersion": "v1.37.2"}})
+MEMORY = "MemTotal: 8000000 kB\nMemAvailable: 4000000 kB\n"
+INOTIFY = {"max_user_watches": "524288\n", "max_user_instances": "512\n"}
+
+
+@dataclass(frozen=True)
+class Fake(Machine):
+    """A machine on which all is well, apart from what a test changes."""
+
+    runner: Any = field(
+        default_factory=lambda: FakeRunner({("/kit/kubectl",): Completed((), stdout=VERSION)})
+    )
+    environ: Any = field(default_factory=dict)
+    system: str = "Linux"
+    python: tuple[int, ...] = (3, 13, 1)
+    tools: tuple[str, ...] = ("git",)
+    missing: tuple[str, ...] = ()
+    taken: tuple[int, ...] = ()
+    disk: int = 50 * 10**9
+    refused: str | None = None
+    memory: str = MEMORY
+    inotify: Any = field(default_factory=lambda: INOTIFY)
+
+    def which(self, name: str) -> str | None:
+        return f"/usr/bin/{name}" if name in self.tools else None
+
+    def read(self, path: str) -> str:
+        return self.memory if path == "/proc/meminfo" else self.inotify.get(Path(path).name, "")
+
+    def free_disk(self, folder: Path) -> int:
+        return self.disk
+
+    def port_error(self, port: int) -> str:
+        return "Address already in use" if port in self.taken else ""
+
+    def namespaces_refused(self) -> str | None:
+        return self.refused
+
+    def program(self, name: str) -> Path:
+        if name in self.missing:
+            raise MissingToolError(f"The program {name} isn't there.", hint="Run 'make'.")
+        return Path("/kit") / name
+
+
+@pytest.fixture(autouse=True)
+def _clean(home: Path) -> Iterator[None]:
+    provider.forget()
+    yield
+    provider.forget()
+
+
+def test_a_good_machine_is_called_good() -> None:
+    diagnosis = doctor(Fake())
+    assert diagnosis.ok
+    assert {check.state for check in diagnosis.checks} == {State.OK}
+    assert str(diagnosis).endswith("The course can run here.")
+    assert "Kubernetes v1.37.2" in diagnosis["programs"].found
+
+
+@pytest.mark.parametrize(
+    ("machine", "code", "state", "words"),
+    [
+        (Fake(python=(3, 10, 2)), "python", State.FAIL, "Python 3.10.2"),
+        (Fake(tools=()), "git", State.WARN, "Install git"),
+        (Fake(missing=("kubectl",)), "programs", State.FAIL, "Run 'make'"),
+        (Fake(missing=("traefik",)), "programs", State.FAIL, "traefik isn't there"),
+        (
+            Fake(runner=FakeRunner({("/kit/kubectl",): Completed((), stdout="no JSON")})),
+            *("programs", State.FAIL, "kubectl doesn't work"),
+        ),
+        (Fake(disk=10**8), "disk", State.FAIL, "Make room"),
+        (Fake(disk=10**9), "disk", State.WARN, "1.0 GB free"),
+        (Fake(memory="MemAvailable: 500000 kB\n"), "memory", State.WARN, "0.5 GB"),
+        (Fake(memory=""), "memory", State.OK, "not known"),
+        (
+            Fake(inotify={**INOTIFY, "max_user_instances": "8"}),
+            *("inotify", State.WARN, "sysctl fs.inotify"),
+        ),
+        (Fake(refused="AppArmor says no"), "namespaces", State.WARN, "AppArmor says no"),
+        (Fake(system="Darwin"), "namespaces", State.WARN, "Use kind"),
+        (Fake(taken=(80,)), "ports", State.OK, "80 (HTTP): Address already in use"),
+        (Fake(environ={"HTTPS_PROXY": "http://proxy"}), "proxies", State.WARN, "no_proxy"),
+        (
+            Fake(environ={"https_proxy": "http://proxy", "no_proxy": "localhost,127.0.0.1"}),
+            *("proxies", State.OK, "not for this machine"),
+        ),
+        (Fake(environ={"KUBECONFIG": "/none"}), "kubeconfig", State.WARN, "/none"),
+        (Fake(environ={"OAMKIT_PROVIDER": "minikube"}), "provider", State.FAIL, "minikube"),
+        (Fake(tools=("git", "docker")), "docker", State.OK, "no engine answers"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_to_do(
+    machine: Fake, code: str, state: State, words: str
+) -> None:
+    diagnosis = doctor(machine)
+    check = diagnosis[code]
+    assert check.state is state
+    assert words in f"{check.found} {check.fix}"
+    assert diagnosis.ok is (state is not State.FAIL)
+    if state is State.FAIL:
+        assert str(diagnosis).endswith(f"Mend first: {code}.")
+
+
+def test_docker_is_preferred_where_it_answers() -> None:
+    answers = {
+        ("docker", "info"): Completed((), stdout="28.2.2"),
+        ("/kit/kubectl",): Completed((), stdout=VERSION),
+    }
+    diagnosis = doctor(Fake(runner=FakeRunner(answers), tools=("git", "docker")))
+    assert "kind" in diagnosis["provider"].found
+    assert diagnosis["docker"].found == "a Docker engine answers"
+
+
+def test_programs_can_read_it() -> None:
+    document = json.loads(doctor(Fake(disk=0)).to_json())
+    assert document["ok"] is False
+    assert {"code", "state", "found", "fix"} == set(document["checks"][0])
+
+
+def test_a_port_that_somebody_listens_on_is_seen() -> None:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        assert "in use" in Machine().port_error(listener.getsockname()[1])
+
+
+def test_notebooks_get_a_table() -> None:
+    page = doctor(Fake(environ={"KUBECONFIG": "<b>"})).to_html()
+    assert page.startswith("<table>")
+    assert "&lt;b&gt;" in page
+
+
+Main = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Main:
+    """Runs ``oamkit`` in this process; returns its exit code, output and errors."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        from oamkit.cli import main
+
+        monkeypatch.setattr("sys.argv", ["oamkit", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capsys.readouterr()
+        code = ended.value.code
+        return (code if isinstance(code, int) else 0), shown.out, shown.err
+
+    return run
+
+
+def test_an_error_is_told_without_a_traceback(command: Main, tmp_path: Path) -> None:
+    code, _, errors = command("build", str(tmp_path), "-t", "a:v1", "--provider", "sandbox")
+    assert code == 1
+    assert errors.startswith("Error: ")
+    assert "no such Dockerfile" in errors
+    assert "Hint: Paths start from the working folder" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_command_that_is_written_wrongly_ends_with_2(command: Main) -> None:
+    assert command("no-such-command")[0] == 2
+    assert command("build")[0] == 2
+
+
+def test_a_lesson_that_is_not_there_is_refused(command: Main) -> None:
+    code, _, errors = command("run", "77", "--provider", "sandbox")
+    assert code == 1
+    assert "no lesson '77'" in errors
+    assert "06-deploy" in errors
+
+
+@pytest.mark.parametrize("option", ["--provider", "--lang"])
+def test_options_that_are_none_are_refused(command: Main, option: str) -> None:
+    code, _, errors = command("course", option, "klingon")
+    assert code == 1
+    assert "klingon" in errors
+
+
+def test_an_argument_of_a_build_needs_a_value(command: Main, tmp_path: Path) -> None:
+    code, _, errors = command("build", str(tmp_path), "-t", "a:v1", "--build-arg", "BASE")
+    assert code == 1
+    assert "NAME=VALUE" in errors
+
+
+def test_help_names_all_commands(command: Main) -> None:
+    code, shown, _ = command("--help")
+    assert code == 0
+    for name in ("doctor", "lab", "run", "course", "reset", "sandbox", "build", "version"):
+        assert name in shown
+
+
+def test_the_sandbox_has_its_own_commands(command: Main) -> None:
+    assert "kubeconfig" in command("sandbox", "--help")[1]

@@ -1,0 +1,191 @@
+"""Where the cluster runs, and what the places do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from oamkit import cluster, provider
+from oamkit.cluster import active
+from oamkit.cluster.providers.kind import KindProvider
+from oamkit.cluster.providers.kubeconfig import KubeconfigProvider
+from oamkit.cluster.providers.sandbox import SandboxProvider
+from oamkit.errors import ClusterError, ImageError, InputError
+from oamkit.process import Completed, FakeRunner, RecordingRunner
+from oamkit.provider import Choice, ProviderName, choose
+
+DOCKER = FakeRunner({("docker", "info"): Completed((), stdout="28.2.2\n")})
+NO_DOCKER = FakeRunner()
+CHOICE = Choice(ProviderName.KIND, "the test says so")
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:
+    provider.forget()
+    yield
+    provider.forget()
+
+
+@pytest.mark.parametrize(
+    ("name", "environ", "runner", "expected"),
+    [
+        ("kubeconfig", {"OAMKIT_PROVIDER": "kind"}, DOCKER, "kubeconfig, because you asked for it"),
+        (None, {"OAMKIT_PROVIDER": "Sandbox "}, DOCKER, "sandbox, because OAMKIT_PROVIDER says so"),
+        (None, {}, DOCKER, "kind, because Docker answers on this machine"),
+        ("", {}, NO_DOCKER, "sandbox, because no Docker answers on this machine"),
+    ],
+)
+def test_the_choice_and_its_reason(
+    name: str | None, environ: dict[str, str], runner: FakeRunner, expected: str
+) -> None:
+    assert str(choose(name, environ=environ, runner=runner)) == expected
+
+
+def test_a_docker_client_without_an_engine_is_no_docker() -> None:
+    broken = FakeRunner({("docker", "info"): Completed((), returncode=1, stderr="cannot connect")})
+    assert choose(environ={}, runner=broken).name is ProviderName.SANDBOX
+
+
+def test_what_was_used_before_is_used_again() -> None:
+    provider.select(Choice(ProviderName.KUBECONFIG, "you asked for it"))
+    assert choose(environ={}, runner=DOCKER).name is ProviderName.KUBECONFIG
+
+
+@pytest.mark.parametrize(("name", "variable"), [("minikube", ""), ("", "minikube")])
+def test_a_place_that_is_none_is_refused(name: str, variable: str) -> None:
+    with pytest.raises(InputError, match="expected one of sandbox, kind, kubeconfig"):
+        choose(name, environ={"OAMKIT_PROVIDER": variable}, runner=NO_DOCKER)
+
+
+class _Kind:
+    """A machine with kind and docker, as far as the provider asks them."""
+
+    def __init__(self, root: Path) -> None:
+        self.clusters = ""
+        script = str(root / "scripts" / "create-cluster.sh")
+        self.runner = RecordingRunner(
+            FakeRunner(
+                {
+                    ("kind", "get", "clusters"): lambda _: Completed((), stdout=self.clusters),
+                    ("kind", "get", "kubeconfig"): Completed((), stdout="apiVersion: v1\n"),
+                    ("kind", "delete"): self._set(""),
+                    ("kind", "load"): Completed(()),
+                    (script,): self._set("other\noamkit\n"),
+                    ("docker", "port"): Completed((), stdout="127.0.0.1:8080\n[::1]:8080\n"),
+                    ("docker", "image", "inspect", "flask-sample:v1"): Completed(()),
+                    ("docker", "image", "inspect"): Completed((), returncode=1),
+                }
+            )
+        )
+
+    def _set(self, clusters: str) -> Any:
+        def answer(_: tuple[str, ...]) -> Completed:
+            self.clusters = clusters
+            return Completed(())
+
+        return answer
+
+
+@pytest.fixture
+def kind(project_root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> _Kind:
+    monkeypatch.setenv("OAMKIT_ROOT", str(project_root))
+    return _Kind(project_root)
+
+
+def test_kind_makes_its_cluster_once(kind: _Kind, capsys: pytest.CaptureFixture[str]) -> None:
+    place = KindProvider(CHOICE, kind.runner)
+    assert place.ensure().changed
+    assert not place.ensure().changed
+    assert capsys.readouterr().out == "$ scripts/create-cluster.sh\n"
+    assert place.kubeconfig().stat().st_mode & 0o777 == 0o600
+
+
+def test_kind_finds_its_port_by_asking_docker(kind: _Kind) -> None:
+    assert KindProvider(CHOICE, kind.runner).url() == "http://localhost:8080"
+
+
+def test_kind_loads_images_that_docker_has(kind: _Kind) -> None:
+    place = KindProvider(CHOICE, kind.runner)
+    assert place.load_image("flask-sample:v1").changed
+    assert kind.runner.calls[-1] == (
+        *("kind", "load", "docker-image", "flask-sample:v1", "--name", "oamkit"),
+    )
+    with pytest.raises(ImageError, match="no image missing:v1"):
+        place.load_image("missing:v1")
+
+
+def test_kind_deletes_its_own_cluster_only_and_only_if_it_is_there(kind: _Kind) -> None:
+    place = KindProvider(CHOICE, kind.runner)
+    place.ensure()
+    assert place.delete().changed
+    assert ("kind", "delete", "cluster", "--name", "oamkit") in kind.runner.calls
+    assert not place.delete().changed
+    with pytest.raises(ClusterError, match="no kind cluster"):
+        place.kubeconfig()
+
+
+def test_kubeconfig_needs_a_file(tmp_path: Path) -> None:
+    choice = Choice(ProviderName.KUBECONFIG, "the test says so")
+    place = KubeconfigProvider(choice, NO_DOCKER, {"KUBECONFIG": str(tmp_path / "none")})
+    with pytest.raises(ClusterError, match="no kubeconfig"):
+        place.ensure()
+
+
+def test_kubeconfig_that_is_no_kubeconfig_is_explained(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text("current-context: nowhere\n")
+    choice = Choice(ProviderName.KUBECONFIG, "the test says so")
+    place = KubeconfigProvider(choice, NO_DOCKER, {"KUBECONFIG": str(file)})
+    with pytest.raises(ClusterError, match="can't be used"):
+        place.ensure()
+    assert not place.status().running
+
+
+def test_kubeconfig_url_can_be_named(tmp_path: Path) -> None:
+    environ = {"OAMKIT_URL": "http://192.0.2.7/"}
+    choice = Choice(ProviderName.KUBECONFIG, "the test says so")
+    assert KubeconfigProvider(choice, NO_DOCKER, environ).url() == "http://192.0.2.7"
+
+
+@pytest.fixture
+def sandbox(home: Path) -> SandboxProvider:
+    return SandboxProvider(Choice(ProviderName.SANDBOX, "the test says so"))
+
+
+def test_a_sandbox_that_was_never_started(sandbox: SandboxProvider) -> None:
+    assert not sandbox.status().running
+    assert not sandbox.delete().changed
+    with pytest.raises(ClusterError, match="never started"):
+        sandbox.kubeconfig()
+    with pytest.raises(ClusterError, match="doesn't run"):
+        sandbox.url()
+
+
+def test_an_image_that_was_never_built(sandbox: SandboxProvider) -> None:
+    with pytest.raises(ImageError, match="no image flask-sample:v9") as caught:
+        sandbox.load_image("flask-sample:v9")
+    assert "none yet" in caught.value.hint
+
+
+def test_the_public_verbs_pass_on_to_the_place_in_use(home: Path) -> None:
+    calls: list[str] = []
+    place = SimpleNamespace(
+        name=ProviderName.SANDBOX,
+        status=lambda: calls.append("status"),
+        delete=lambda: calls.append("delete"),
+        ensure=lambda: calls.append("ensure"),
+        load_image=calls.append,
+        url=lambda: "http://localhost:8080",
+    )
+    with active.substituted(place):  # type: ignore[arg-type]
+        cluster.ensure()
+        cluster.status()
+        cluster.load_image("flask-sample:v1")
+        cluster.delete()
+        assert cluster.url() == "http://localhost:8080/"
+        assert cluster.url("/a") == "http://localhost:8080/a"
+    assert calls == ["ensure", "status", "flask-sample:v1", "delete"]
