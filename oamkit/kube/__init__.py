@@ -17,11 +17,12 @@ The library's synchronous helpers for notebooks use the official client.
 ==========================  ==========================================================
 """
 
-from oamkit.kube.client import Client, WatchEvent
+from oamkit.kube.client import Client
 from oamkit.kube.connection import Connection
 from oamkit.kube.discovery import Discovery
 from oamkit.kube.informer import EventType, Informer, Key
 from oamkit.kube.resource import Json, Object, Resource, key_of
+from oamkit.kube.watching import WatchEvent
 
 __all__ = [
     "Client",

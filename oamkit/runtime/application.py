@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from oamkit.errors import ClusterError, OamKitError
 from oamkit.kube import Client, Discovery, Informer, Key, Object
 from oamkit.oam import (
     ApplicationConfiguration,
     Plan,
     World,
-    all_memberships,
     failed,
     garbage,
     history_labels,
@@ -19,34 +15,19 @@ from oamkit.oam import (
     left_memberships,
     needs,
     render,
-    scope_needs,
     succeeded,
 )
 from oamkit.oam.conditions import CONVERTED
-from oamkit.oam.kinds import FIELD_MANAGER, FINALIZER_SCOPES
-from oamkit.oam.shape import quoted
+from oamkit.oam.kinds import FIELD_MANAGER
 from oamkit.runtime.applier import Applier
 from oamkit.runtime.events import EventRecorder, EventType, now
 from oamkit.runtime.facts import Facts
+from oamkit.runtime.finalizer import ScopeFinalizer
 from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS
+from oamkit.runtime.passes import PassFailedError, wrapping
 from oamkit.runtime.scopes import ScopeWriter
 
-__all__ = ["ApplicationReconciler", "PassFailedError"]
-
-
-class PassFailedError(OamKitError):
-    """A pass didn't reach its end; the application's status and an event tell why. Never leaves the runtime.
-
-    Args:
-        reason: The event's reason, e.g. ``"CannotRenderComponents"``.
-        outer: What the condition puts before the message, e.g. ``"cannot render components"``.
-        cause: What went wrong.
-    """
-
-    def __init__(self, reason: str, outer: str, cause: OamKitError) -> None:
-        super().__init__(f"{outer}: {cause.message}")
-        self.reason = reason
-        self.cause = cause
+__all__ = ["ApplicationReconciler"]
 
 
 class ApplicationReconciler:
@@ -77,6 +58,7 @@ class ApplicationReconciler:
         self._applier = applier
         self._events = events
         self._scopes = ScopeWriter(client, discovery)
+        self._finalizer = ScopeFinalizer(client, facts, self._scopes)
 
     async def reconcile(self, key: Key) -> bool:
         """Make one pass.
@@ -101,9 +83,9 @@ class ApplicationReconciler:
         bare = ApplicationConfiguration.parse({**obj, "spec": {}, "status": {}})
         try:
             if obj["metadata"].get("deletionTimestamp"):
-                await self._finalize(key, obj)
+                await self._finalizer.let_go(key, obj)
                 return True
-            if await self._needs_finalizer(obj):
+            if await self._finalizer.add_if_needed(obj):
                 return True
             new = await self._pass(key, obj)
         except PassFailedError as error:
@@ -152,21 +134,21 @@ class ApplicationReconciler:
     ) -> bool:
         changed = False
         for component in plan.components:
-            with _wrapping("cannot apply workload", component.reference.name):
+            with wrapping("cannot apply workload", component.reference.name):
                 changed |= await self._applier.apply(key, app, component.workload)
             for trait in component.traits:
                 ref = trait.reference
-                with _wrapping("cannot apply trait", ref.api_version, ref.kind, ref.name):
+                with wrapping("cannot apply trait", ref.api_version, ref.kind, ref.name):
                     changed |= await self._applier.apply(key, app, trait.obj)
             for scope in component.scopes:
                 ref = scope.reference
-                with _wrapping("cannot apply scope", ref.api_version, ref.kind, ref.name):
+                with wrapping("cannot apply scope", ref.api_version, ref.kind, ref.name):
                     changed |= await self._scopes.join(
                         world, app.namespace, scope, component.reference
                     )
         for membership in left_memberships(app, plan):
             ref = membership.scope
-            with _wrapping("cannot apply scope", ref.api_version, ref.kind, ref.name):
+            with wrapping("cannot apply scope", ref.api_version, ref.kind, ref.name):
                 changed |= await self._scopes.leave(world, app.namespace, membership)
         return changed
 
@@ -206,49 +188,6 @@ class ApplicationReconciler:
                 entries += history_of(component, live)
         return entries
 
-    async def _needs_finalizer(self, obj: Object) -> bool:
-        """Add the finalizer if the application uses scopes (contract 2.2); returns whether it was missing."""
-        uses_scopes = any(entry.get("scopes") for entry in obj["spec"].get("components") or ())
-        finalizers = obj["metadata"].get("finalizers") or []
-        if not uses_scopes or FINALIZER_SCOPES in finalizers:
-            return False
-        # The answer comes back as an event, and with it the next pass.
-        await self._write_finalizers(obj, [*finalizers, FINALIZER_SCOPES])
-        return True
-
-    async def _finalize(self, key: Key, obj: Object) -> None:
-        """Leave all scopes, then let the application go (contract 2.7); Kubernetes reaps what it owns."""
-        finalizers = obj["metadata"].get("finalizers") or []
-        if FINALIZER_SCOPES not in finalizers:
-            return
-        try:
-            app = ApplicationConfiguration.parse({**obj, "spec": {}})
-            world = await self._facts.gather(key, app, lambda world: scope_needs(app, world))
-            for membership in all_memberships(app):
-                ref = membership.scope
-                with _wrapping("cannot apply scope", ref.api_version, ref.kind, ref.name):
-                    await self._scopes.leave(world, app.namespace, membership)
-        except ClusterError:
-            raise
-        except OamKitError as error:
-            raise PassFailedError(
-                "CannotFinalizeWorkloads", "failed to finalize workloads", error
-            ) from error
-        await self._write_finalizers(obj, [name for name in finalizers if name != FINALIZER_SCOPES])
-
-    async def _write_finalizers(self, obj: Object, finalizers: list[str]) -> None:
-        metadata = obj["metadata"]
-        patch = {
-            "metadata": {"finalizers": finalizers, "resourceVersion": metadata["resourceVersion"]}
-        }
-        await self._client.merge_patch(
-            APPLICATION_CONFIGURATIONS,
-            metadata["name"],
-            patch,
-            metadata["namespace"],
-            field_manager=FIELD_MANAGER,
-        )
-
     async def _write_status(self, obj: Object, status: Object) -> None:
         """Write the status if it is another one, on condition that nobody else wrote the object since it was read."""
         if status == (obj.get("status") or {}):
@@ -278,15 +217,3 @@ class ApplicationReconciler:
         annotations: dict[str, str] | None = None,
     ) -> None:
         self._events.emit(APPLICATION_CONFIGURATIONS, obj, kind, reason, message, annotations)
-
-
-@contextmanager
-def _wrapping(outer: str, *names: str) -> Iterator[None]:
-    """Put ``outer "name" …: `` before the message of what goes wrong inside; that the server is away is nobody's fault."""
-    try:
-        yield
-    except ClusterError:
-        raise
-    except OamKitError as error:
-        where = " ".join([outer, *map(quoted, names)])
-        raise OamKitError(f"{where}: {error.message}", hint=error.hint) from error
