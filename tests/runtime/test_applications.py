@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,6 +74,31 @@ def test_2_3_the_files_of_2020_end_as_deployment_service_and_todays_ingress(
         assert "extensions/v1beta1" in condition(app, "Converted")["message"]
         told = await on.told("ConvertedAPIVersion")
         assert "networking.k8s.io/v1" in told["message"]
+
+    play(plane, test)
+
+
+@pytest.mark.parametrize("folder", ["config", "config-2020"])
+def test_2_3_the_courses_own_files_deploy_unchanged_and_go_without_a_trace(
+    plane: ControlPlane, project_root: Path, folder: str
+) -> None:
+    files = str(project_root / "flask-demo" / folder)
+
+    async def test(on: Scene) -> None:
+        try:
+            await asyncio.to_thread(plane.kubectl, "-n", on.namespace, "apply", "-f", files)
+            app = await on.synced("example")
+            await on.there(DEPLOYMENTS, "web")
+            await on.there(SERVICES, "web")
+            ref = app["status"]["workloads"][0]["traits"][1]["traitRef"]
+            assert ref["apiVersion"] == "networking.k8s.io/v1"
+            await on.there(INGRESSES, ref["name"])
+        finally:
+            await asyncio.to_thread(plane.kubectl, "-n", on.namespace, "delete", "-f", files)
+        await on.gone(DEPLOYMENTS, "web")
+        await on.gone(SERVICES, "web")
+        await on.gone(INGRESSES, ref["name"])
+        assert await on.get(COMPONENTS, "web") is None
 
     play(plane, test)
 
