@@ -96,7 +96,8 @@ def up(
         int | None, typer.Option(help="Where they answer HTTPS. [default: 443, else 8443]")
     ] = None,
     api_port: Annotated[
-        int | None, typer.Option(help="Where the Kubernetes API answers. [default: 6443]")
+        int | None,
+        typer.Option(help="Where the Kubernetes API answers. [default: 6443, else 16443]"),
     ] = None,
 ) -> None:
     """Start the sandbox; what was in it is there again."""

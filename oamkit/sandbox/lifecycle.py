@@ -73,7 +73,7 @@ class Sandbox:
             progress: Called with the state after each change.
             http_port: Where Ingresses answer; 80 if it can be taken, else 8080, else a free one.
             https_port: The same for HTTPS; 443, 8443.
-            api_port: Where the Kubernetes API answers; 6443, else a free one.
+            api_port: Where the Kubernetes API answers; 6443, 16443, else a free one.
 
         Returns:
             The state, all of whose components are ready.

@@ -88,6 +88,9 @@ def listeners(
 ) -> dict[str, socket.socket]:
     """Open the listeners on the host's loopback address, by name; see :mod:`oamkit.sandbox.ports`.
 
+    The usual ports are below 32768, where Linux begins to give ports to outgoing connections (``ip_local_port_range``): a port
+    of those may be taken for a moment just when the sandbox is to have it again.
+
     Args:
         asked: The ports that a person asked for.
         last: The ports of last time.
@@ -98,12 +101,12 @@ def listeners(
         SandboxError: A port that was asked for can't be taken.
     """
     wanted: list[tuple[str, str, list[int]]] = [
-        ("api", "the Kubernetes API", [6443]),
-        ("http", "HTTP", [80, 8080]),
-        ("https", "HTTPS", [443, 8443]),
+        ("api", "the Kubernetes API", [6443, 16443, 26443]),
+        ("http", "HTTP", [80, 8080, 18080, 28080]),
+        ("https", "HTTPS", [443, 8443, 18443, 28443]),
     ]
     if layout is Layout.LOOPBACK:
-        wanted.append(("kubelet", "the node agent", [KUBELET_PORT]))
+        wanted.append(("kubelet", "the node agent", [KUBELET_PORT, 20250, 30250]))
     before: dict[str, Any] = dataclasses.asdict(last) if last else {}
     return {
         name: stack.enter_context(
