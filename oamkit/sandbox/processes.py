@@ -20,11 +20,11 @@ import json
 import os
 import shutil
 import signal as signals
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from oamkit.errors import SandboxError
 from oamkit.sandbox.config import POD_CIDR
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from oamkit.sandbox.shim_spec import Spec
 
 __all__ = ["Pod", "ProcessRuntime"]
-
-Result = TypeVar("Result")
 
 
 class Pod:
@@ -255,19 +253,23 @@ def _runs(container: Container) -> bool:
 
 
 def _remove_tree(folder: Path) -> None:
-    """Remove a folder also where a program has taken away its own right to do so."""
+    """Remove a folder, also where a program has taken away its own right to do so.
 
-    def allow(function: Callable[[str], Result], path: str, _: object) -> None:
-        if function is os.rmdir:  # what is in it couldn't be removed, which was reported before
-            return
-        Path(path).parent.chmod(0o700)
-        Path(path).chmod(0o700)
-        if Path(path).is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            function(path)
-
-    if folder.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        shutil.rmtree(folder, onerror=allow)
+    Raises:
+        SandboxError: Something in it can't be removed.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        return
+    for name, folders, _ in os.walk(folder):
+        for each in folders:
+            if not (path := Path(name, each)).is_symlink():
+                path.chmod(0o700)
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise SandboxError(
+            f"The folder {folder} can't be removed: {error}",
+            hint="End what uses it and remove it by hand.",
+            code="pod-removal",
+        ) from error

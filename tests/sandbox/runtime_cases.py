@@ -411,6 +411,14 @@ async def the_image_stays_as_it_is(world: World) -> None:
     assert sorted(path.name for path in world.rootfs.iterdir()) == before
 
 
+async def what_a_program_has_locked_is_removed_all_the_same(world: World) -> None:
+    script = "mkdir -p locked/deep && touch locked/deep/x && ln -s / locked/link && chmod 0 locked/deep locked"
+    ended = await world.run("sh", "-c", script, working_dir="/work/here")
+    assert ended.status.exit_code == 0
+    await world.runtime.remove_pod(ended.pod.config.uid)
+    assert not (ended.pod.config.directory / "runtime").exists()
+
+
 async def twenty_pods_start_at_once(world: World) -> None:
     async def one() -> str:
         pod = await world.pod()

@@ -35,7 +35,7 @@ def test_it_is_quick_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     runner = RecordingRunner()
     start = time.monotonic()
     namespaces_refused(runner)
-    assert time.monotonic() - start < 3  # 0.1 s on an idle machine
+    assert time.monotonic() - start < 10  # 0.1 s on an idle machine
     assert len(runner.calls) == 1
     assert list(tmp_path.iterdir()) == []
 
