@@ -46,8 +46,7 @@ def missing_message(reference: str, present: list[str]) -> str:
     known = ", ".join(present[:SHOWN]) + (", …" if len(present) > SHOWN else "")
     return (
         f'failed to find image "{reference}": the sandbox has no registry, only what was built or loaded on this machine '
-        f"({known or 'no image yet'}). Build it with 'oamkit image build -t {reference} FOLDER' "
-        f"or load it with 'oamkit image load FILE'"
+        f"({known or 'no image yet'}). Build it with 'oamkit build -t {reference} FOLDER'"
     )
 
 
