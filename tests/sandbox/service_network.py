@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pyroute2 import IPRoute
 from support.cluster_objects import Cache, endpoint, endpoint_slice, port, service
 
+from oamkit.sandbox import netlink
 from oamkit.sandbox.dns import ClusterDns
 from oamkit.sandbox.services import ServiceProxy
 
@@ -24,12 +25,10 @@ options ndots:5
 
 def prepare(folder: Path) -> None:
     """Make the Service range local, give two Pods their addresses, and be asked for names."""
-    with IPRoute() as routes:
-        (loopback,) = routes.link_lookup(ifname="lo")
-        routes.link("set", index=loopback, state="up")
-        for pod in ("10.244.0.2", "10.244.0.3"):
-            routes.addr("add", index=loopback, address=pod, prefixlen=32)
-        routes.route("add", dst="10.96.0.0/16", oif=loopback, type="local", table=255, scope="host")
+    netlink.set_up("lo")
+    for pod in ("10.244.0.2", "10.244.0.3"):
+        netlink.add_address("lo", IPv4Address(pod), 32)
+    netlink.add_local_route(IPv4Network("10.96.0.0/16"))
     (folder / "resolv.conf").write_text(RESOLV_CONF)
     subprocess.run(["mount", "--bind", folder / "resolv.conf", "/etc/resolv.conf"], check=True)
 
