@@ -13,6 +13,7 @@ from oamkit.sandbox.agent.log_rotation import rotate
 from oamkit.sandbox.agent.model import Object
 from oamkit.sandbox.agent.pod_worker import PodWorker
 from oamkit.sandbox.agent.volume_files import remove_volumes
+from oamkit.sandbox.cri import PodStatus
 
 __all__ = ["NodeAgent"]
 
@@ -40,6 +41,7 @@ class NodeAgent:
         self._context = context
         self._pods = pods
         self._entries: dict[str, _Entry] = {}
+        self._known: dict[str, PodStatus] = {}
 
     @property
     def workers(self) -> list[PodWorker]:
@@ -57,18 +59,17 @@ class NodeAgent:
     async def run(self) -> None:
         """Run Pods until cancelled; they go on running then."""
         self._pods.start()
-        await self._pods.synced.wait()
-        await self._remove_orphans()
-        known = {status.config.uid: status for status in await self._context.runtime.pods()}
-        self._known = known
-        stop = self._pods.subscribe(self._on_pod)
         try:
+            await self._pods.synced.wait()
+            await self._remove_orphans()
+            known = await self._context.runtime.pods()
+            self._known = {status.config.uid: status for status in known}
+            self._pods.subscribe(self._on_pod)
             while True:
                 await asyncio.sleep(ROTATE_SECONDS)
                 for worker in self.workers:
                     rotate(self._context.paths(worker.uid).root)
         finally:
-            stop()
             await self._pods.close()
             tasks = [entry.task for entry in self._entries.values()]
             for task in tasks:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,3 +82,15 @@ def make_record() -> Callable[..., ContainerRecord]:
         return ContainerRecord(name, attempts=attempt + 1, last=last, **rest)
 
     return make
+
+
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+
+
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory: pytest.TempPathFactory):
+    """A real API server for all tests of this folder."""
+    from support.apiserver import control_plane
+
+    with control_plane(tmp_path_factory.mktemp("plane")) as running:
+        yield running
