@@ -24,6 +24,7 @@ __all__ = ["Figure", "flow", "layers"]
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Noto Sans CJK SC', 'PingFang SC', sans-serif"
 FILLS = ("#e3f2fd", "#e8f5e9", "#fff3e0", "#f3e5f5", "#fce4ec", "#e0f7fa")
 INK, LINE, CARD = "#1f2933", "#52606d", "#ffffff"
+LINE_HEIGHT = 17
 CHARACTER = 7.0
 """Width of an average character of 13 px, in px. CJK characters count twice."""
 
@@ -66,17 +67,19 @@ def flow(*steps: tuple[str, str], title: str = "") -> Figure:
         >>> print(flow(("You", "apply a Component"), ("The API server", "stores it")))
         You: apply a Component → The API server: stores it
     """
-    per_row, width, gap, height = 4, 176, 34, 108
+    per_row, width, gap = 4, 176, 34
+    texts = [(_wrap(who, width - 20), _wrap(what, width - 20)) for who, what in steps]
+    height = 24 + LINE_HEIGHT * max(len(who) + len(what) for who, what in texts)
     columns = min(per_row, len(steps))
     top = 40 if title else 14
     parts: list[str] = [_text(14, 26, title, 15, bold=True)] if title else []
-    for index, (who, what) in enumerate(steps):
+    for index, (who, what) in enumerate(texts):
         row, column = divmod(index, per_row)
         x, y = 14 + column * (width + gap), top + row * (height + 34)
         parts.append(_box(x, y, width, height, FILLS[index % len(FILLS)]))
-        parts += _lines(x + 10, y + 22, who, width - 20, bold=True, limit=2)
-        parts += _lines(x + 10, y + 22 + 17 * _height(who, width - 20), what, width - 20, limit=4)
-        if index + 1 < len(steps):
+        parts += _lines(x + 10, y + 22, who, bold=True)
+        parts += _lines(x + 10, y + 22 + LINE_HEIGHT * len(who), what)
+        if index + 1 < len(texts):
             parts.append(_arrow(x, y, width, height, gap, last=column == per_row - 1))
     rows = -(-len(steps) // per_row)
     size = (28 + columns * width + (columns - 1) * gap, top + rows * height + (rows - 1) * 34 + 14)
@@ -95,7 +98,7 @@ def layers(*rings: tuple[str, str], title: str = "") -> Figure:
         >>> print(layers(("Outside", "changes often"), ("Core", "changes least")))
         From outside to inside: Outside (changes often), Core (changes least)
     """
-    width, band, inset = 760, 64, 26
+    width, band, inset = 760, 80, 26
     top = 40 if title else 14
     parts: list[str] = [_text(14, 26, title, 15, bold=True)] if title else []
     bottom = top + band * len(rings) + inset * len(rings)
@@ -104,7 +107,7 @@ def layers(*rings: tuple[str, str], title: str = "") -> Figure:
         w, h = width - 2 * inset * index, bottom - y - inset * index
         parts.append(_box(x, y, w, h, FILLS[index % len(FILLS)]))
         parts.append(_text(x + 14, y + 24, name, 15, bold=True))
-        parts += _lines(x + 14, y + 44, holds, w - 28, limit=1)
+        parts += _lines(x + 14, y + 44, _wrap(holds, w - 28))
     words = ", ".join(f"{name} ({holds})" for name, holds in rings)
     alt = f"From outside to inside: {words}"
     return Figure(_svg(width + 28, bottom + 14, parts), f"{title}. {alt}" if title else alt)
@@ -141,13 +144,8 @@ def _arrow(x: int, y: int, width: int, height: int, gap: int, *, last: bool) -> 
     )
 
 
-def _lines(x: int, y: int, text: str, width: int, *, bold: bool = False, limit: int) -> list[str]:
-    lines = _wrap(text, width)[:limit]
-    return [_text(x, y + 17 * index, line, 13, bold=bold) for index, line in enumerate(lines)]
-
-
-def _height(text: str, width: int) -> int:
-    return min(2, len(_wrap(text, width)))
+def _lines(x: int, y: int, lines: Sequence[str], *, bold: bool = False) -> list[str]:
+    return [_text(x, y + LINE_HEIGHT * n, line, 13, bold=bold) for n, line in enumerate(lines)]
 
 
 def _wrap(text: str, width: int) -> list[str]:
