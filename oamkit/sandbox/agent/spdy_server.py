@@ -1,42 +1,28 @@
-"""``exec``, ``attach`` and ``port-forward`` for clients that speak SPDY/3.1 rather than WebSockets.
-
-Source: ``k8s.io/apimachinery/pkg/util/remotecommand``: a stream for each channel, told apart by the header ``streamtype``.
-"""
+"""``exec``, ``attach`` and ``port-forward`` for clients that speak SPDY/3.1 rather than WebSockets."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 from oamkit.errors import SandboxError
 from oamkit.sandbox.agent.agent import NodeAgent
 from oamkit.sandbox.agent.kubelet_api import client_name
 from oamkit.sandbox.agent.port_forward import PortForwarder
 from oamkit.sandbox.agent.spdy import SpdyError
+from oamkit.sandbox.agent.spdy_channels import SpdyChannels, expected
 from oamkit.sandbox.agent.spdy_front import Upgrade
-from oamkit.sandbox.agent.spdy_session import SpdySession, SpdyStream
-from oamkit.sandbox.agent.streaming import (
-    CLOSE,
-    ERROR,
-    RESIZE,
-    STDERR,
-    STDIN,
-    STDOUT,
-    Channels,
-    failure_status,
-    serve_session,
-)
+from oamkit.sandbox.agent.spdy_session import SpdySession
+from oamkit.sandbox.agent.streaming import ERROR, RESIZE, STDIN, failure_status, serve_session
 from oamkit.sandbox.cri import ContainerRuntime, ExecSession
 
 __all__ = ["SpdyServer"]
 
 CHUNK = 64 * 1024
-STREAMS_SECONDS = 30.0
 EXEC_PROTOCOL = "v4.channel.k8s.io"
 FORWARD_PROTOCOL = "portforward.k8s.io"
-NUMBERS = {"stdin": STDIN, "stdout": STDOUT, "stderr": STDERR, "error": ERROR, "resize": RESIZE}
 
 
 class SpdyServer:
@@ -155,82 +141,6 @@ async def forward(
         await pump(SpdySession(send, forwarder.opened), reader)
     finally:
         await forwarder.close()
-
-
-class SpdyChannels(Channels):
-    """A client of ``exec`` or ``attach`` with a stream for each channel."""
-
-    def __init__(self) -> None:
-        self._streams: dict[int, SpdyStream] = {}
-        self._news = asyncio.Condition()
-        self._waiters: set[asyncio.Task[None]] = set()
-
-    def opened(self, stream: SpdyStream) -> None:
-        """Take a new stream."""
-        number = NUMBERS.get(stream.headers.get("streamtype", ""))
-        if number is not None:
-            self._streams[number] = stream
-            task = asyncio.create_task(self._tell())
-            self._waiters.add(task)
-            task.add_done_callback(self._waiters.discard)
-
-    async def _tell(self) -> None:
-        async with self._news:
-            self._news.notify_all()
-
-    async def complete(self, wanted: set[int]) -> None:
-        """Return when the client has opened all its streams.
-
-        Raises:
-            TimeoutError: It hasn't.
-        """
-        async with asyncio.timeout(STREAMS_SECONDS), self._news:
-            await self._news.wait_for(lambda: wanted <= set(self._streams))
-
-    async def send(self, channel: int, data: bytes) -> None:
-        """See :meth:`Channels.send`."""
-        if channel in self._streams:
-            await self._streams[channel].write(data)
-
-    async def finish(self, channel: int) -> None:
-        """See :meth:`Channels.finish`."""
-        if channel in self._streams:
-            await self._streams[channel].finish()
-
-    async def received(self) -> AsyncIterator[tuple[int, bytes]]:
-        """See :meth:`Channels.received`."""
-        queue: asyncio.Queue[tuple[int, bytes] | None] = asyncio.Queue(maxsize=1)
-
-        async def read(channel: int, stream: SpdyStream) -> None:
-            async for data in stream.read():
-                await queue.put((channel, data))
-            # The error stream is only ever read to its end, which is the client's.
-            await queue.put((CLOSE, bytes([channel])))
-
-        tasks = [
-            asyncio.create_task(read(c, s))
-            for c, s in self._streams.items()
-            if c in (STDIN, RESIZE)
-        ]
-        try:
-            while (item := await queue.get()) is not None:
-                yield item
-        finally:
-            for task in tasks:
-                task.cancel()
-
-
-def expected(query: dict[str, list[str]]) -> set[int]:
-    """Return the channels that a client will open, from its query."""
-
-    def asked(name: str) -> bool:
-        return query.get(name, [""])[0] in ("1", "true")
-
-    channels = {ERROR}
-    channels |= {STDIN} if asked("input") else set()
-    channels |= {STDOUT} if asked("output") else set()
-    channels |= {STDERR} if asked("error") and not asked("tty") else set()
-    return channels | ({RESIZE} if asked("tty") else set())
 
 
 async def run_session(
