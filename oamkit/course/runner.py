@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from oamkit import show
 from oamkit.cluster import kit
@@ -133,7 +133,7 @@ def run_lesson(
     """
     import nbformat
     import papermill
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
     _quiet()
     source = nbformat.read(lesson.path, as_version=4)  # type: ignore[no-untyped-call]
@@ -142,30 +142,31 @@ def run_lesson(
     show.say(f"\n{lesson.number} {progress.title}", "bold")
     begin = time.monotonic()
     error: Exception | None = None
-    try:
-        papermill.execute_notebook(
-            lesson.path,
-            executed,
-            parameters=dict(parameters) if progress.takes_parameters else None,
-            cwd=lesson.path.parent,
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            start_timeout=START_SECONDS,
-            execution_timeout=cell_seconds,
-            store_widget_state=False,
-            kernel_manager_class=_private_kernels(),
-            on_cell_start=progress.starts,
-            on_cell_executed=progress.executed,
-        )
-    except (
-        papermill.PapermillExecutionError,
-        CellExecutionError,
-        CellTimeoutError,
-        DeadKernelError,
-    ) as caught:
-        progress.breaks()
-        error = caught
+    with (output / f"{lesson.name}.log").open("wb") as log:
+        try:
+            papermill.execute_notebook(
+                lesson.path,
+                executed,
+                parameters=dict(parameters) if progress.takes_parameters else None,
+                cwd=lesson.path.parent,
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                start_timeout=START_SECONDS,
+                execution_timeout=cell_seconds,
+                store_widget_state=False,
+                kernel_manager_class=_kernels(log),
+                on_cell_start=progress.starts,
+                on_cell_executed=progress.executed,
+            )
+        except (
+            papermill.PapermillExecutionError,
+            CellExecutionError,
+            CellTimeoutError,
+            RuntimeError,  # the kernel died, or didn't start
+        ) as caught:
+            progress.breaks()
+            error = caught
     document = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
     return LessonResult(
         lesson=lesson,
@@ -216,12 +217,18 @@ class _Progress:
             self._began = None
 
 
-def _private_kernels() -> type[Any]:
-    """Kernels that are spoken to by Unix sockets: anyone on this machine could listen in on loopback TCP."""
+def _kernels(log: BinaryIO) -> type[Any]:
+    """Kernels that write what they say of themselves to a file, and are spoken to by Unix sockets.
+
+    Anyone on this machine could listen in on loopback TCP.
+    """
     from jupyter_client.manager import AsyncKernelManager
 
     class Manager(AsyncKernelManager):
         transport = "ipc"
+
+        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # noqa: ANN401 - as its own base has it
+            await super().start_kernel(**options, stderr=log)
 
     return Manager
 
