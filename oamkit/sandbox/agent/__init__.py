@@ -9,8 +9,8 @@ modules                             what they do
 ``podconfig``
 ``plan``, ``backoff``, ``probes``,  pure: what to do next, when, and what the Pod's status says of it
 ``status``
-``pod_worker``, ``starter``, …      the I/O around it: one task for each Pod that goes from what is to what should be
-``server``, ``logs``, ``exec``, …   the kubelet's own API, which the API server calls for ``kubectl logs``, ``exec`` and so on
+``pod_worker``, ``containers``, …   the I/O around it: one task for each Pod that goes from what is to what should be
+``kubelet_api``, ``streaming``, …   the kubelet's own API, which the API server calls for ``kubectl logs``, ``exec`` and so on
 ==================================  ==============================================================================================
 
 The path of one Pod: watch event → its worker's ``sync`` → :func:`~oamkit.sandbox.agent.plan.decide` → start and stop by the
