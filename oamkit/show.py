@@ -75,7 +75,9 @@ class Rendered(ABC):
     def __str__(self) -> str:
         from rich.console import Console
 
-        console = Console(width=WIDTH, color_system=None, force_terminal=False, highlight=False)
+        # In a notebook rich would display what is only captured here.
+        plain: dict[str, Any] = {"force_terminal": False, "force_jupyter": False}
+        console = Console(width=WIDTH, color_system=None, highlight=False, **plain)
         with console.capture() as capture:
             console.print(self.__rich__())
         lines = (line.rstrip() for line in capture.get().splitlines())

@@ -21,6 +21,10 @@ _HINTS = (
         "no matches for kind",
         "The cluster doesn't serve this kind in this version: see kubectl('api-resources').",
     ),
+    (
+        "ValidationError",
+        "What a field means and which ones are required: kubectl('explain', 'component.spec').",
+    ),
     ("connection refused", "The cluster doesn't run: cluster.ensure() starts it."),
     ("was refused", "The cluster doesn't run: cluster.ensure() starts it."),
     ('namespaces "', "Make the namespace first: kubectl('create', 'namespace', …)."),

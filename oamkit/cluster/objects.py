@@ -213,11 +213,16 @@ def delete(
     """
     found = manifests.load(source)
     arguments, text = _files(source, found)
+    namespaces = {manifest.identity[2] or namespace for manifest in found}
+    if text is not None and len(namespaces) == 1:  # as a person would type it
+        arguments, text = [_full_name(manifest) for manifest in found], None
+        namespace = namespaces.pop()
     argv = ["delete", *arguments, "--ignore-not-found", *_namespace(namespace)]
     try:
         done = kubectl.run(argv, timeout=timeout, input=text)
     except CommandError as error:
-        if "no matches for kind" not in error.stderr:
+        gone = ("no matches for kind", "the server doesn't have a resource type")
+        if not any(sign in error.stderr for sign in gone):
             raise
         # A kind that the cluster no longer serves has no objects left.
         return Changes((), empty="Nothing to delete: the cluster doesn't serve these kinds.")
@@ -297,6 +302,13 @@ def _files(
         return ["-f", source], None
     items = [dict(manifest.object) for manifest in found]
     return ["-f", "-"], json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+def _full_name(manifest: manifests.Manifest) -> str:
+    """Return what kubectl calls an object, e.g. ``"deployment.apps/web"``."""
+    version, kind, _, name = manifest.identity
+    group, _, _ = version.rpartition("/")
+    return f"{kind.lower()}.{group}/{name}" if group else f"{kind.lower()}/{name}"
 
 
 def _namespace(namespace: str) -> list[str]:

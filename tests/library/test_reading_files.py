@@ -169,3 +169,14 @@ def _with_condition(kind: str, type_: str, status: str, message: str = "") -> Ob
 def test_states_are_told_in_words(found: Object, ready: bool, words: str) -> None:
     assert is_ready(found) is ready
     assert describe(found) == words
+
+
+def test_a_text_for_a_notebook_is_not_displayed_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a kernel rich displays what it prints, also what is only captured."""
+    import rich.console
+
+    shown: list[object] = []
+    monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
+    monkeypatch.setattr("rich.jupyter.display", lambda *arguments: shown.append(arguments))
+    assert Object({"kind": "Pod"})._repr_mimebundle_()["text/plain"] == "kind: Pod"
+    assert shown == []

@@ -78,6 +78,19 @@ def test_delete_says_what_is_gone_and_is_content_when_nothing_is_there() -> None
     assert str(again) == "Nothing to delete."
 
 
+def test_objects_are_deleted_by_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    other = {**SETTINGS, "metadata": {"name": "other", "namespace": "kube-public"}}
+    apply([SETTINGS, other, DEPLOYMENT])
+    assert len(delete([SETTINGS, other])) == 2
+    delete(DEPLOYMENT)
+    delete({**SETTINGS, "metadata": {"name": "other", "namespace": "kube-public"}})
+    assert [line for line in capsys.readouterr().out.splitlines() if "delete" in line] == [
+        "$ kubectl delete -f - --ignore-not-found",
+        "$ kubectl delete deployment.apps/web --ignore-not-found",
+        "$ kubectl delete configmap/other --ignore-not-found --namespace kube-public",
+    ]
+
+
 def test_an_object_of_a_kind_that_is_gone_counts_as_deleted() -> None:
     gone = {"apiVersion": "core.oam.dev/v1alpha2", "kind": "Component", "metadata": {"name": "web"}}
     assert len(delete(gone)) == 0
