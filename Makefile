@@ -40,6 +40,7 @@ lint: setup-dev  ## Check style, types, layers and shell scripts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo "Run: make format"; exit 1; }
 	@$(BIN)/mypy
+	@cd binaries && MYPYPATH=. ../$(BIN)/mypy --strict --config-file= build_wheel.py hatch_build.py tools/write_go_mod.py gobuild src/oamkit_binaries
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/shellcheck scripts/*.sh .ci/run
 

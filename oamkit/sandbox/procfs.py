@@ -62,7 +62,7 @@ def memory(pid: int) -> int | None:
 
 
 def _parents() -> dict[int, int]:
-    found = {}
+    found: dict[int, int] = {}
     for entry in PROC.iterdir():
         if entry.name.isdigit():
             try:
@@ -104,7 +104,7 @@ def host_pids(top: int) -> dict[int, int]:
 
     A process of a pid namespace has an id in each of the namespaces around it (``NSpid`` in ``/proc/<pid>/status``).
     """
-    found = {}
+    found: dict[int, int] = {}
     for pid in descendants(top):
         try:
             lines = (PROC / str(pid) / "status").read_text().splitlines()
