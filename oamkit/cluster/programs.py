@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,7 +40,7 @@ def find(name: str) -> Path:
 
 
 class ProgramRunner:
-    """Runs the kit's own kubectl, helm and kind by their bare names; any other program as it is.
+    """Runs the kit's own kubectl, helm and kind by their bare names, and lets scripts find them by theirs.
 
     Args:
         inner: The runner that does the work.
@@ -61,6 +63,8 @@ class ProgramRunner:
         """See :meth:`oamkit.process.Runner.run`. An error shows the bare name: that is what a person types."""
         name, *rest = argv
         program = find(str(name)) if name in OURS else name
+        if program is name:
+            env = _with_ours_on_the_path(os.environ if env is None else env)
         try:
             return self._inner.run(
                 [program, *rest],
@@ -78,3 +82,11 @@ class ProgramRunner:
                 stderr=error.stderr,
                 duration=error.duration,
             ) from error
+
+
+def _with_ours_on_the_path(environ: Mapping[str, str]) -> dict[str, str]:
+    """Put the kit's own programs last on the ``PATH``: what a person has installed is taken first by what a person may run."""
+    folders = [environ.get("PATH", os.defpath)]
+    with contextlib.suppress(MissingToolError):
+        folders.append(str(find("kind").parent))
+    return {**environ, "PATH": os.pathsep.join(folders)}

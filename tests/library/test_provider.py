@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +12,11 @@ import pytest
 
 from oamkit import cluster, provider
 from oamkit.cluster import active
+from oamkit.cluster.programs import ProgramRunner
 from oamkit.cluster.providers.kind import KindProvider
 from oamkit.cluster.providers.kubeconfig import KubeconfigProvider
 from oamkit.cluster.providers.sandbox import SandboxProvider
-from oamkit.errors import ClusterError, ImageError, InputError
+from oamkit.errors import ClusterError, CommandError, ImageError, InputError
 from oamkit.process import Completed, FakeRunner, RecordingRunner
 from oamkit.provider import Choice, ProviderName, choose
 
@@ -100,7 +102,10 @@ def test_kind_makes_its_cluster_once(kind: _Kind, capsys: pytest.CaptureFixture[
     place = KindProvider(CHOICE, kind.runner)
     assert place.ensure().changed
     assert not place.ensure().changed
-    assert capsys.readouterr().out == "$ scripts/create-cluster.sh\n"
+    (shown,) = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"\$ scripts/create-cluster\.sh( --http-port \d+)?( --https-port \d+)?", shown
+    )
     assert place.kubeconfig().stat().st_mode & 0o777 == 0o600
 
 
@@ -189,3 +194,19 @@ def test_the_public_verbs_pass_on_to_the_place_in_use(home: Path) -> None:
         assert cluster.url() == "http://localhost:8080/"
         assert cluster.url("/a") == "http://localhost:8080/a"
     assert calls == ["ensure", "status", "flask-sample:v1", "delete"]
+
+
+@pytest.mark.binaries
+def test_scripts_find_the_kit_s_own_programs(tmp_path: Path) -> None:
+    script = tmp_path / "script.sh"
+    script.write_text("#!/bin/sh\nkind version\n")
+    script.chmod(0o700)
+    done = ProgramRunner().run([script], timeout=30, env={"PATH": "/bin"})
+    assert done.stdout.startswith("kind v")
+
+
+@pytest.mark.binaries
+def test_an_error_of_the_kit_s_own_program_shows_its_bare_name(tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as caught:
+        ProgramRunner().run(["kubectl", "no-such-verb"], timeout=30, env={"HOME": str(tmp_path)})
+    assert caught.value.argv == ("kubectl", "no-such-verb")

@@ -11,6 +11,7 @@ from oamkit.cluster.base import ClusterStatus, Deleted, LoadedImage
 from oamkit.errors import ClusterError, CommandError, ImageError, OamKitError
 from oamkit.process import Runner
 from oamkit.provider import Choice, ProviderName
+from oamkit.sandbox import ports
 
 __all__ = ["KindProvider"]
 
@@ -39,9 +40,10 @@ class KindProvider:
         """Make the cluster if there is none. See :meth:`oamkit.cluster.base.Provider.ensure`."""
         new = not self._exists()
         if new:
-            script = kit.root() / "scripts" / "create-cluster.sh"
-            show.command(["scripts/create-cluster.sh"])
-            self._runner.run([script], timeout=600)
+            script = Path("scripts") / "create-cluster.sh"
+            options = [*_port("--http-port", 80, 8080), *_port("--https-port", 443, 8443)]
+            show.command([script, *options])
+            self._runner.run([kit.root() / script, *options], timeout=600)
         self._write_kubeconfig()
         return self._status(changed=new)
 
@@ -124,3 +126,10 @@ class KindProvider:
             version=version,
             changed=changed,
         )
+
+
+def _port(option: str, usual: int, other: int) -> list[str]:
+    """Return the option that names a port, unless the usual one is free."""
+    with ports.listen(option, asked=None, last=None, usual=(usual, other)) as listener:
+        port = listener.getsockname()[1]
+    return [] if port == usual else [option, str(port)]
