@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oamkit.cluster.objects import Object
+    from oamkit.cluster.values import Object
 
 __all__ = ["describe", "is_ready"]
 
@@ -46,7 +46,7 @@ def describe(found: Object) -> str:
     """Return in a few words how an object is.
 
     Example:
-        >>> from oamkit.cluster.objects import Object
+        >>> from oamkit.cluster.values import Object
         >>> describe(Object({"kind": "Deployment", "spec": {"replicas": 3}, "status": {"availableReplicas": 1}}))
         '1 of 3 Pods available'
     """

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from oamkit import show
 from oamkit.cluster import active
-from oamkit.cluster.objects import Object
 from oamkit.cluster.reading import event_lines
 from oamkit.cluster.states import describe, is_ready
+from oamkit.cluster.values import Object
 from oamkit.errors import ApiError, InputError, WaitTimeoutError
 from oamkit.show import Line
 

@@ -13,8 +13,9 @@ from typing import Any, BinaryIO
 from oamkit import show
 from oamkit.cluster import kit
 from oamkit.course import lessons as catalogue
-from oamkit.course.cells import Failure, answer_of, failure_of, heading, label
+from oamkit.course.cells import Failure, answer_of, failure_of
 from oamkit.course.lessons import Lesson
+from oamkit.course.progress import Progress
 from oamkit.provider import choose
 
 __all__ = ["CourseResult", "LessonResult", "run_course", "run_lesson"]
@@ -138,7 +139,7 @@ def run_lesson(
     _quiet()
     source = nbformat.read(lesson.path, as_version=4)  # type: ignore[no-untyped-call]
     executed = output / f"{lesson.name}.ipynb"
-    progress = _Progress(lesson, source)
+    progress = Progress(lesson, source)
     show.say(f"\n{lesson.number} {progress.title}", "bold")
     begin = time.monotonic()
     error: Exception | None = None
@@ -177,44 +178,6 @@ def run_lesson(
         answer=answer_of(document),
         failure=None if error is None else failure_of(error, document, progress.index),
     )
-
-
-class _Progress:
-    """Says which cell runs, and for how long it ran."""
-
-    def __init__(self, lesson: Lesson, source: Any) -> None:  # noqa: ANN401 - nbformat ships no types
-        self.title = heading(source) or lesson.name
-        code = [cell for cell in source.cells if cell.cell_type == "code"]
-        # papermill puts a cell with the values after the one with this tag, or above all if there is none.
-        self.takes_parameters = any("parameters" in cell.metadata.get("tags", []) for cell in code)
-        self.total = len(code) + self.takes_parameters
-        self.index = 0
-        self._lesson = lesson
-        self._number = 0
-        self._began: float | None = None
-
-    def starts(self, cell: Any, cell_index: int) -> None:  # noqa: ANN401 - see above
-        if cell.cell_type != "code":
-            return
-        self.index = cell_index
-        self._number += 1
-        self._began = time.monotonic()
-        place = f"  {self._lesson.number}  {self._number:>2}/{self.total}"
-        show.say(f"{place}  {label(cell):<64} ", end="")
-
-    def executed(self, cell: Any, cell_index: int, execute_reply: Any) -> None:  # noqa: ANN401, ARG002 - nbclient's names
-        if execute_reply["content"].get("status") == "ok":
-            self._end("", "dim")
-        else:
-            self.breaks()
-
-    def breaks(self) -> None:
-        self._end("failed after ", "red")
-
-    def _end(self, prefix: str, style: str) -> None:
-        if self._began is not None:
-            show.say(prefix + show.seconds(time.monotonic() - self._began), style)
-            self._began = None
 
 
 def _kernels(log: BinaryIO) -> type[Any]:

@@ -9,8 +9,8 @@ import pytest
 
 from oamkit import show_yaml
 from oamkit.cluster import manifests
-from oamkit.cluster.objects import Object
 from oamkit.cluster.states import describe, is_ready
+from oamkit.cluster.values import Object
 from oamkit.errors import InputError
 
 GOOD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"

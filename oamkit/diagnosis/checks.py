@@ -1,177 +1,22 @@
-"""``doctor``: what this machine has, what it lacks for the course, and what to do about it.
-
-A check is a function from a :class:`Machine` to a :class:`Check`; it never raises and changes nothing.
-"""
+"""The checks: each a function from a :class:`Machine` to a :class:`Check` that never raises and changes nothing."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import platform
-import shutil
-import socket
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from oamkit import paths
+from oamkit.diagnosis.machine import Machine
+from oamkit.diagnosis.report import Check, State
 from oamkit.errors import MissingToolError, OamKitError
-from oamkit.process import Runner, SubprocessRunner
 from oamkit.provider import ProviderName, choose
-from oamkit.show import Rendered, Table
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-__all__ = ["Check", "Diagnosis", "Machine", "State", "doctor"]
+__all__ = ["CHECKS"]
 
 MINIMUM_PYTHON = (3, 11)
 GIGABYTE = 10**9
-
-
-class State(StrEnum):
-    """How good a finding is."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at.
-
-    Attributes:
-        code: A stable name, e.g. ``"disk"``.
-        state: ``fail`` means that the course can't run without mending it.
-        found: What was found.
-        fix: What to do; ``""`` if nothing is needed.
-    """
-
-    code: str
-    state: State
-    found: str
-    fix: str = ""
-
-
-@dataclass(frozen=True)
-class Diagnosis(Rendered):
-    """All checks together.
-
-    Attributes:
-        checks: In the order in which they were made.
-    """
-
-    checks: tuple[Check, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether the course can run here."""
-        return all(check.state is not State.FAIL for check in self.checks)
-
-    def __getitem__(self, code: str) -> Check:
-        return next(check for check in self.checks if check.code == code)
-
-    def to_json(self) -> str:
-        """Return it for programs: ``{"ok": …, "checks": [{"code": …, "state": …, "found": …, "fix": …}]}``."""
-        checks = [asdict(check) for check in self.checks]
-        return json.dumps({"ok": self.ok, "checks": checks}, indent=2, ensure_ascii=False)
-
-    @property
-    def _verdict(self) -> str:
-        failed = [check.code for check in self.checks if check.state is State.FAIL]
-        return f"Mend first: {', '.join(failed)}." if failed else "The course can run here."
-
-    def _table(self) -> Table:
-        rows = tuple(
-            (check.code, check.state.value, check.found + (f"\n→ {check.fix}" if check.fix else ""))
-            for check in self.checks
-        )
-        return Table(("CHECK", "STATE", "FOUND"), rows)
-
-    def __rich__(self) -> RenderableType:
-        from rich.console import Group
-        from rich.text import Text
-
-        return Group(self._table(), Text(self._verdict))
-
-    def to_html(self) -> str:
-        """Return it as a table with the verdict below."""
-        return f"{self._table().to_html()}<p><strong>{self._verdict}</strong></p>"
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What the checks may ask. Tests give other answers.
-
-    Attributes:
-        runner: Runs programs.
-        environ: Environment variables.
-        system: ``"Linux"``, ``"Darwin"``, …
-        python: Version of the interpreter.
-        files: Where ``/proc`` is looked for.
-    """
-
-    runner: Runner = field(default_factory=SubprocessRunner)
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    system: str = field(default_factory=platform.system)
-    python: tuple[int, ...] = sys.version_info[:3]
-    files: Path = Path("/")
-
-    def which(self, name: str) -> str | None:
-        """Return where a program of the ``PATH`` is."""
-        return shutil.which(name, path=self.environ.get("PATH"))
-
-    def read(self, path: str) -> str:
-        """Return a file's content; ``""`` if it can't be read."""
-        with contextlib.suppress(OSError):
-            return (self.files / path.lstrip("/")).read_text(encoding="utf-8")
-        return ""
-
-    def free_disk(self, folder: Path) -> int:
-        """Return how many bytes are free below a folder."""
-        return shutil.disk_usage(folder).free
-
-    def port_error(self, port: int) -> str:
-        """Return why a loopback port can't be listened on; ``""`` if it can."""
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError as error:
-                return str(error.strerror)
-        return ""
-
-    def namespaces_refused(self) -> str | None:
-        """Return why unprivileged namespaces can't be made here; ``None`` if they can."""
-        from oamkit.sandbox.probe import namespaces_refused
-
-        return namespaces_refused()
-
-    def program(self, name: str) -> Path:
-        """Return where one of the kit's own programs is."""
-        from oamkit.sandbox import programs
-
-        return programs.find(name)
-
-
-def doctor(machine: Machine | None = None) -> Diagnosis:
-    """Look at this machine: can the course run here, and if not, why.
-
-    Args:
-        machine: What to look at; this machine by default.
-
-    Example::
-
-        print(doctor())
-        assert doctor().ok
-    """
-    machine = machine or Machine()
-    return Diagnosis(tuple(check(machine) for check in _CHECKS))
 
 
 def _python(machine: Machine) -> Check:
@@ -331,7 +176,7 @@ def _kubeconfig(machine: Machine) -> Check:
     return Check("kubeconfig", State.OK, f"{found}; the course uses its own and leaves yours alone")
 
 
-_CHECKS: tuple[Callable[[Machine], Check], ...] = (
+CHECKS: tuple[Callable[[Machine], Check], ...] = (
     _python,
     _git,
     _provider,
@@ -345,3 +190,4 @@ _CHECKS: tuple[Callable[[Machine], Check], ...] = (
     _proxies,
     _kubeconfig,
 )
+"""All of them, in the order in which they are shown."""
