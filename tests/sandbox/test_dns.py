@@ -403,7 +403,9 @@ def test_too_much_at_once_is_dropped_and_later_questions_are_answered(
 
 
 @contextlib.asynccontextmanager
-async def outside(monkeypatch: pytest.MonkeyPatch, seen: list[bytes]) -> AsyncIterator[tuple[str, int]]:
+async def outside(
+    monkeypatch: pytest.MonkeyPatch, seen: list[bytes]
+) -> AsyncIterator[tuple[str, int]]:
     """A name server of the world outside, on the loopback interface, and nothing behind it."""
     monkeypatch.setattr(dns_upstream, "SECONDS", 0.2)
 
