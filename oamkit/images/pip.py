@@ -98,7 +98,9 @@ def _stream(
             for line in process.stdout:
                 text = line.rstrip().replace(str(root), "")
                 last.append(text)
-                progress(f"  {text}")
+                # Where this machine's pip looks (`Looking in indexes: …`) is nobody's business who reads a published report.
+                if not text.startswith("Looking in "):
+                    progress(f"  {text}")
         except BaseException:
             process.kill()  # e.g. Ctrl-C: nothing goes on behind the user's back
             raise

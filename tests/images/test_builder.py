@@ -93,7 +93,10 @@ def states(result: BuildResult) -> list[bool | None]:
     return [step.cached for step in result.steps]
 
 
-def test_an_image_is_built_and_its_program_runs(context: Path, store: ImageStore) -> None:
+def test_an_image_is_built_and_its_program_runs(
+    context: Path, store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_FIND_LINKS", str(context))
     lines: list[str] = []
     result = build(context, tag="hello:1", store=store, progress=lines.append)
     assert result.image == store.find("hello:1")
@@ -101,6 +104,7 @@ def test_an_image_is_built_and_its_program_runs(context: Path, store: ImageStore
     assert (result.made, result.cached) == (4, 1)
     assert any(line.startswith("[4/7] Dockerfile:4 RUN pip install") for line in lines)
     assert any("Successfully installed hello-1.0" in line for line in lines)
+    assert not any("Looking in" in line for line in lines)
     root = store.unpack(result.image)
     python = root / "usr/local/bin/python"
     done = subprocess.run([python, "-m", "hello"], capture_output=True, text=True, check=True)
