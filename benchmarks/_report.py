@@ -79,7 +79,7 @@ class Report:
             The file: ``{"benchmark", "date", "machine", "figures": [{"name", "value", "unit", "target", "missed"}]}``.
         """
         table = Table(title=f"{self.name}: {self._description()}", title_justify="left", box=None)
-        table.add_column("what")
+        table.add_column("what", no_wrap=True)
         for heading in ("value", "unit", "target"):
             table.add_column(heading, justify="right" if heading == "value" else "left")
         for figure in self.figures:

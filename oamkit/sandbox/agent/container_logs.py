@@ -6,9 +6,11 @@ Source: https://kubernetes.io/docs/concepts/cluster-administration/logging/ and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -188,7 +190,7 @@ def existing(tail: LogTail, path: Path, options: LogOptions) -> Iterator[bytes]:
 
 async def follow(
     path: Path, options: LogOptions, running: Callable[[], bool], listening: Callable[[], bool]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Yield a log as output, in chunks; with ``follow`` until the container has ended or nobody listens.
 
     Args:
@@ -197,29 +199,44 @@ async def follow(
         running: Whether the container still runs.
         listening: Whether the client is still there.
     """
-    tail = LogTail(path)
-    left = options.limit
-    source = existing(tail, path, options)
-    while True:
-        chunk = await asyncio.to_thread(_take, source)
-        if chunk:
-            if left is not None:
-                chunk = chunk[:left]
-                left -= len(chunk)
-            yield chunk
-            if left == 0:
+    with _kept(path) as log:
+        tail = LogTail(log)
+        left = options.limit
+        source = existing(tail, path, options)
+        while True:
+            chunk = await asyncio.to_thread(_take, source)
+            if chunk:
+                if left is not None:
+                    chunk = chunk[:left]
+                    left -= len(chunk)
+                yield chunk
+                if left == 0:
+                    return
+                continue
+            if not options.follow or not listening():
                 return
-            continue
-        if not options.follow or not listening():
-            return
-        last_round = not running()
-        writer = _Writer(options)
-        source = map(writer.output, _wanted(tail.read(), LogOptions(stream=options.stream)))
-        if last_round:
-            # It has ended: what it wrote at the end is read, then nothing more comes.
-            yield b"".join(source)[: left if left is not None else None]
-            return
-        await asyncio.sleep(POLL_SECONDS)
+            last_round = not running()
+            writer = _Writer(options)
+            source = map(writer.output, _wanted(tail.read(), LogOptions(stream=options.stream)))
+            if last_round:
+                # It has ended: what it wrote at the end is read, then nothing more comes.
+                yield b"".join(source)[: left if left is not None else None]
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def _kept(path: Path) -> Iterator[Path]:
+    """Keep a log open: it can be read to its end by the path that this yields, also when its Pod is deleted meanwhile."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        yield path
+        return
+    try:
+        yield Path(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
 
 
 def _take(source: Iterator[bytes]) -> bytes:

@@ -7,6 +7,7 @@ Only the API server may: TLS with a client certificate of the sandbox's CA that 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 from collections.abc import Awaitable, Callable
@@ -137,11 +138,13 @@ class KubeletApi:
         def listening() -> bool:
             return request.transport is not None and not request.transport.is_closing()
 
-        async for chunk in follow(worker.log(name, attempt), options, alive, listening):
-            try:
-                await response.write(chunk)
-            except ConnectionError:
-                break
+        chunks = follow(worker.log(name, attempt), options, alive, listening)
+        async with contextlib.aclosing(chunks):
+            async for chunk in chunks:
+                try:
+                    await response.write(chunk)
+                except ConnectionError:
+                    break
         return response
 
     async def _exec(self, request: web.Request) -> web.StreamResponse:

@@ -111,3 +111,19 @@ def test_a_long_log_is_cut_and_its_older_part_kept(tmp_path):
     assert shown(log) == "x" * 100 + "\nnew\n"
     rotate(tmp_path, limit=10)
     assert older(log).read_text() == entry("new")
+
+
+def test_the_end_of_a_log_is_read_after_its_pod_was_deleted(log):
+    async def read():
+        alive, seen = True, []
+        chunks = follow(log, LogOptions(follow=True), lambda: alive, lambda: True)
+        async for chunk in chunks:
+            seen.append(chunk)
+            if alive:
+                with log.open("a") as file:
+                    file.write(entry("last words", second=5))
+                log.unlink()
+                alive = False
+        return b"".join(seen)
+
+    assert asyncio.run(read()).endswith(b"three\nlast words\n")
