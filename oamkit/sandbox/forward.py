@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import cast
 
 from oamkit.sandbox.balance import Address, Balancer
-from oamkit.sandbox.relay import Pipe
+from oamkit.sandbox.relay import Accepted, Pipe
 
 __all__ = ["Resolve", "listen_tcp", "listen_udp"]
 
@@ -53,8 +53,8 @@ async def listen_tcp(
     )
 
 
-class _Client(Pipe):
-    """The client's end of a connection; it reads nothing before the endpoint's end is there."""
+class _Client(Accepted):
+    """The client's end of a connection."""
 
     def __init__(
         self, balancer: Balancer, resolve: Resolve, connections: set[asyncio.Transport]
@@ -66,7 +66,6 @@ class _Client(Pipe):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.transport.pause_reading()
         self._connections.add(self.transport)
         self._connecting = asyncio.create_task(self._connect())
 
@@ -86,8 +85,7 @@ class _Client(Pipe):
             except OSError:  # a time-out is one, too
                 continue
             self._balancer.remember(client, backend)
-            self.other, endpoint.other = endpoint, self
-            self.transport.resume_reading()
+            self.join(endpoint)
             return
         # A reset rather than an orderly end, so that the client sees an error and not an empty answer.
         with contextlib.suppress(OSError):

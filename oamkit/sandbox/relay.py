@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 
-__all__ = ["Pipe", "relay"]
+__all__ = ["Accepted", "Pipe", "relay"]
 
 
 async def relay(listener: socket.socket, host: str, port: int) -> asyncio.Server:
@@ -80,8 +80,49 @@ class Pipe(asyncio.Protocol):
                 other.transport.abort()
 
 
-class _Incoming(Pipe):
-    """The host's end: reads nothing before the other end is there."""
+class Accepted(Pipe):
+    """An end whose other end is still to be made: until :meth:`join` it reads nothing, or keeps what it had to read.
+
+    Early releases of Python 3.11 go on reading although reading was paused in ``connection_made``: what comes then must not be lost.
+    """
+
+    _early = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, without reading."""
+        super().connection_made(transport)
+        self.transport.pause_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass a chunk on, or keep it."""
+        if self.other is None:
+            self._early += data
+            self.transport.resume_reading()  # what counts as paused can't be paused
+            self.transport.pause_reading()
+        else:
+            super().data_received(data)
+
+    def eof_received(self) -> bool:
+        """Pass on that this side has said all, or remember it."""
+        if self.other is None:
+            self.said_all = True
+            return True
+        return super().eof_received()
+
+    def join(self, other: Pipe) -> None:
+        """Take the other end, which is connected now."""
+        self.other, other.other = other, self
+        if self._early:
+            other.transport.write(self._early)
+            self._early = b""
+        if self.said_all:
+            other.transport.write_eof()
+        else:
+            self.transport.resume_reading()
+
+
+class _Incoming(Accepted):
+    """The host's end."""
 
     def __init__(self, host: str, port: int) -> None:
         self.target = (host, port)
@@ -89,7 +130,6 @@ class _Incoming(Pipe):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.transport.pause_reading()
         self.connecting = asyncio.create_task(self._connect())
 
     async def _connect(self) -> None:
@@ -103,5 +143,4 @@ class _Incoming(Pipe):
         if self.transport.is_closing():
             transport.abort()
             return
-        self.other, outgoing.other = outgoing, self
-        self.transport.resume_reading()
+        self.join(outgoing)

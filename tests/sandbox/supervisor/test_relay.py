@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from oamkit.sandbox.relay import relay
+from oamkit.sandbox.relay import Accepted, Pipe, relay
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -132,3 +132,50 @@ def test_a_target_where_nobody_listens_closes_the_connection() -> None:
         server.close()
 
     asyncio.run(run())
+
+
+class Wire(asyncio.Transport):
+    """An end that a test looks at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.ended = False
+        self.reading = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+def test_what_is_read_before_the_other_end_is_there_is_kept() -> None:
+    """As on early releases of Python 3.11, which read on after a pause in ``connection_made``."""
+    front, back = Accepted(), Pipe()
+    front.connection_made(client := Wire())
+    back.connection_made(wire := Wire())
+    front.data_received(b"client ")
+    front.data_received(b"hello")
+    assert not client.reading
+    front.join(back)
+    assert client.reading
+    assert wire.written == b"client hello"
+    front.data_received(b"!")
+    assert (wire.written, wire.ended) == (b"client hello!", False)
+
+
+def test_an_end_before_the_other_end_is_there_is_passed_on() -> None:
+    front, back = Accepted(), Pipe()
+    front.connection_made(Wire())
+    back.connection_made(wire := Wire())
+    front.data_received(b"all")
+    assert front.eof_received()
+    front.join(back)
+    assert (wire.written, wire.ended) == (b"all", True)
