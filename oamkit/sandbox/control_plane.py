@@ -129,7 +129,9 @@ def _go(limit: str, gogc: int = 25) -> dict[str, str]:
 def _etcd(plan: Plan, program: Callable[[str], Path]) -> Component:
     paths = SandboxPaths(plan.root)
     clients = f"unix://{etcd_socket(plan)}"
-    peers = f"unix://{plan.sockets / 'etcd-peer.sock'}"
+    # A name, not a path: of a peer's URL etcd takes the host part for the socket, and without one listens at an abstract address,
+    # which any user of the machine may connect to (unix(7)). It stands in the working folder, of mode 0700.
+    peers = "unix://etcd-peer.sock"
     argv = [
         str(program("etcd")),
         "--name=sandbox",

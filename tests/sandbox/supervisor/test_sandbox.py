@@ -84,13 +84,25 @@ def test_nothing_listens_but_on_the_loopback_address(shared: Bench) -> None:
     )
 
 
+def test_no_socket_is_abstract_since_those_are_open_to_every_user(shared: Bench) -> None:
+    found = []
+    for pid, _ in shared.processes():
+        ours = sockets_of(pid)
+        for line in (Path("/proc") / str(pid) / "net" / "unix").read_text().splitlines()[1:]:
+            fields = line.split()
+            if int(fields[6]) in ours and len(fields) > 7:
+                found.append(fields[7])
+    assert any(path.endswith("etcd-peer.sock") for path in found)
+    assert not [path for path in found if path.startswith("@")]
+
+
 def test_only_the_owner_may_look_at_its_files(shared: Bench) -> None:
     assert stat.S_IMODE(shared.folder.stat().st_mode) == 0o700
     open_to_others = [
         each
         for folder in (shared.folder, shared.folder / "pki", shared.folder / "logs")
         for each in folder.iterdir()
-        if not each.is_dir() and each.stat().st_mode & 0o077
+        if each.is_file() and each.stat().st_mode & 0o077  # the folder guards sockets
     ]
     assert open_to_others == []
 
