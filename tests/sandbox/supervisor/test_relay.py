@@ -138,7 +138,10 @@ class Wire(asyncio.Transport):
     """An end that a test looks at."""
 
     def __init__(self) -> None:
-        super().__init__()
+        ours, theirs = socket.socketpair()
+        ours.close()  # setting an option of it fails with OSError, as on a connection that is gone
+        theirs.close()
+        super().__init__({"socket": ours})
         self.written = b""
         self.ended = False
         self.reading = True
