@@ -34,6 +34,16 @@ class Figure:
     target: float | None = None
 
     @property
+    def text(self) -> str:
+        """The value with three digits that count, or its whole part.
+
+        Example:
+            >>> Figure("a", 0.01234, "s").text, Figure("b", 1234.5, "ms").text
+            ('0.0123', '1234')
+        """
+        return f"{self.value:.0f}" if self.value >= 100 else f"{self.value:.3g}"
+
+    @property
     def missed(self) -> bool:
         """Whether the target is missed."""
         return self.target is not None and self.value >= self.target
@@ -50,7 +60,7 @@ class Figure:
         """
         if self.target is None:
             return ""
-        return f"< {self.target:g} {self.unit}: {'MISSED' if self.missed else 'met'}"
+        return f"< {self.target:.3g} {self.unit}: {'MISSED' if self.missed else 'met'}"
 
 
 class Report:
@@ -64,13 +74,13 @@ class Report:
         self.name = name
         self.figures: list[Figure] = []
         self.machine = _machine()
-        self._console = Console(soft_wrap=True, highlight=False)
+        self._console = Console(width=110, soft_wrap=True, highlight=False)
 
     def add(self, name: str, value: float, unit: str, *, target: float | None = None) -> None:
         """Take a figure up and print it."""
         figure = Figure(name, value, unit, target)
         self.figures.append(figure)
-        self._console.print(f"… {name}: {value:.2f} {unit}", markup=False)
+        self._console.print(f"… {name}: {figure.text} {unit}", markup=False)
 
     def finish(self) -> Path:
         """Print the table, and write the file.
@@ -84,9 +94,7 @@ class Report:
             table.add_column(heading, justify="right" if heading == "value" else "left")
         for figure in self.figures:
             style = "red" if figure.missed else None
-            table.add_row(
-                figure.name, f"{figure.value:.2f}", figure.unit, figure.verdict, style=style
-            )
+            table.add_row(figure.name, figure.text, figure.unit, figure.verdict, style=style)
         self._console.print(table)
         values = {
             "benchmark": self.name,
