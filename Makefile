@@ -5,6 +5,7 @@ SHELL := /bin/bash
 # The first Python that is new enough, unless one is named: make PYTHON=/opt/python3.13 course
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done; echo python3)
+NAMED := $(if $(filter file undefined default,$(origin PYTHON)),,OAMKIT_SETUP_PYTHON=1)
 # kind | sandbox | kubeconfig; empty: kind where Docker runs, the sandbox elsewhere
 PROVIDER ?=
 LESSONS ?=
@@ -18,11 +19,11 @@ help:  ## Show what can be made
 
 setup:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is missing. Debian, Ubuntu: apt install python3 python3-venv"; exit 1; }
-	@$(PYTHON) scripts/bootstrap.py course
+	@$(NAMED) $(PYTHON) scripts/bootstrap.py course
 
 setup-dev:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is missing. Debian, Ubuntu: apt install python3 python3-venv"; exit 1; }
-	@$(PYTHON) scripts/bootstrap.py dev
+	@$(NAMED) $(PYTHON) scripts/bootstrap.py dev
 
 course: setup  ## Run the whole course on this machine, end to end [PROVIDER=sandbox|kind LESSONS="03 06"]
 	@$(BIN)/oamkit course $(if $(PROVIDER),--provider $(PROVIDER)) $(LESSONS)

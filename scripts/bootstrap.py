@@ -3,6 +3,8 @@
     python3 scripts/bootstrap.py course     what the course needs
     python3 scripts/bootstrap.py dev        that, and what tests and linters need
 
+With ``OAMKIT_SETUP_PYTHON=1`` (``make PYTHON=…``) an environment of another Python is made anew; otherwise it stays.
+
 It uses nothing but Python's standard library, and is quick when there is nothing to do: each step is done again only
 when its inputs have changed (their hashes are kept in ``.venv/oamkit-setup.json``).
 """
@@ -81,6 +83,7 @@ class Setup:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self.python_is_named = bool(os.environ.get("OAMKIT_SETUP_PYTHON"))
         self.python = VENV / "bin" / "python"
         self.stamps: dict[str, str] = {}
 
@@ -94,13 +97,16 @@ class Setup:
 
     def environment(self) -> None:
         """Make ``.venv`` with the running Python."""
-        version = f"{sys.version} {sys.executable}"
+        version = sys.version
         if STAMPS.exists() and self.python.exists():
             try:
                 self.stamps = json.loads(STAMPS.read_text())
             except ValueError:
                 self.stamps = {}
-        if self.stamps.get("python") == version:
+        # An environment that was once made with a Python that somebody named stays, until another one is named.
+        if self.stamps.get("python") and (
+            not self.python_is_named or self.stamps["python"] == version
+        ):
             return
         self.stamps = {}
         self.say(f"making {VENV.name} with Python {sys.version.split()[0]}")

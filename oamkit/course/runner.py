@@ -156,6 +156,7 @@ def run_lesson(
                 start_timeout=START_SECONDS,
                 execution_timeout=cell_seconds,
                 store_widget_state=False,
+                coalesce_streams=True,  # lines that were printed one by one are one text, as in JupyterLab
                 kernel_manager_class=_kernels(log),
                 on_cell_start=progress.starts,
                 on_cell_executed=progress.executed,

@@ -21,6 +21,9 @@ from oamkit.process import SubprocessRunner
 
 __all__ = ["compile_modules", "install_pip", "run_pip"]
 
+# What isn't shown: where this machine's pip looks (`Looking in indexes: …`) is nobody's business who reads a published report, and a
+# package is named once, when it is downloaded.
+SILENT = ("Looking in ", "Collecting ", "Requirement already satisfied", "Installing collected ")
 SHOWN_LINES = 15  # of a failed command's output
 COMPILE_SECONDS = 600.0
 
@@ -98,8 +101,7 @@ def _stream(
             for line in process.stdout:
                 text = line.rstrip().replace(str(root), "")
                 last.append(text)
-                # Where this machine's pip looks (`Looking in indexes: …`) is nobody's business who reads a published report.
-                if not text.startswith("Looking in "):
+                if not text.startswith(SILENT):
                     progress(f"  {text}")
         except BaseException:
             process.kill()  # e.g. Ctrl-C: nothing goes on behind the user's back
