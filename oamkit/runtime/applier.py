@@ -83,6 +83,12 @@ class Applier:
         )
         return live is None or _version(live) != _version(written)
 
+    async def follow(self, user: Key, obj: Obj) -> None:
+        """Watch the kind of an object that isn't applied in this pass: what waits for it must hear of it."""
+        resource = await self._resource(obj["apiVersion"], obj["kind"])
+        if resource is not None:
+            await self._watches.tried(resource, user)
+
     def is_news(self, user: Key, resource: Resource, kind: EventType, new: Object | None) -> bool:
         """Whether a change of a child is worth a pass: it isn't if all that we applied still stands."""
         if kind == "DELETED" or new is None:

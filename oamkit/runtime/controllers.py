@@ -49,8 +49,8 @@ class Controller(Protocol):
 class ApplicationController:
     """Reconciles ApplicationConfigurations.
 
-    What makes an application's next pass: a change of itself; of a Component, definition, scope or kind that its last pass
-    asked for, found or not; of an object that it made; the safety net ``resync``.
+    What makes an application's next pass: a change of itself; of a Component, definition, scope, data store or kind that
+    its last pass asked for, found or not; of an object that it made, if that isn't any more what was applied or gives data; the safety net ``resync``.
 
     Args:
         client: The open client.
@@ -92,7 +92,10 @@ class ApplicationController:
             label_selector=LABEL_APP,
             transform=children.project,
         )
-        self._facts = Facts(client, self._discovery, self._parts, self._scopes)
+        self._stores: Watches[Key] = Watches(
+            client, self._fact_changed, namespace=namespace, transform=_bare
+        )
+        self._facts = Facts(client, self._discovery, self._parts, self._scopes, self._stores)
         self._applier = Applier(client, self._discovery, self._children)
         self._events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", instance)
         self._reconciler = ApplicationReconciler(
@@ -121,6 +124,7 @@ class ApplicationController:
             self._queue.close()
             await self._children.close()
             await self._scopes.close()
+            await self._stores.close()
             await self._events.drain(0.0)
 
     def not_ready(self) -> str:
@@ -185,6 +189,7 @@ class ApplicationController:
         for obj in (old, new):
             if obj is not None:
                 names |= children.application_names(obj)
+        self._fact_changed(resource, kind, old, new)  # who waits for its data
         namespace, _ = key_of(new or old or {})
         for name in names:
             user = namespace, name
@@ -221,6 +226,12 @@ def _lean(obj: Object) -> Object:
     """An object without the record of who wrote what: it is as large as the rest, and not read."""
     metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
     return {**obj, "metadata": metadata}
+
+
+def _bare(obj: Object) -> Object:
+    """Of an object, which one it is and in which state."""
+    kept = ("name", "namespace", "uid", "resourceVersion")
+    return {"metadata": {key: obj["metadata"][key] for key in kept if key in obj["metadata"]}}
 
 
 def _lean_crd(crd: Object) -> Object:
