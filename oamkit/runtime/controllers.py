@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -17,10 +16,12 @@ from oamkit.runtime.application import ApplicationReconciler
 from oamkit.runtime.applier import Applier
 from oamkit.runtime.events import EventRecorder
 from oamkit.runtime.facts import Facts
+from oamkit.runtime.health import HealthScopeController
 from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS, COMPONENTS, CRDS, DEFINITIONS
 from oamkit.runtime.metrics import Metrics
 from oamkit.runtime.queue import WorkQueue
 from oamkit.runtime.watches import Watches
+from oamkit.runtime.working import work
 
 __all__ = ["CONTROLLERS", "ApplicationController", "Controller"]
 
@@ -119,7 +120,15 @@ class ApplicationController:
                 for informer in [self._apps, *self._parts]:
                     await informer.synced.wait()
                 for _ in range(WORKERS):
-                    group.create_task(self._work())
+                    group.create_task(
+                        work(
+                            self.name,
+                            self._queue,
+                            self._reconciler.reconcile,
+                            self._apps,
+                            self._metrics,
+                        )
+                    )
         finally:
             self._queue.close()
             await self._children.close()
@@ -138,29 +147,6 @@ class ApplicationController:
     def depth(self) -> int:
         """See :meth:`Controller.depth`."""
         return len(self._queue)
-
-    async def _work(self) -> None:
-        while True:
-            key = await self._queue.get()
-            started = time.monotonic()
-            failed = True
-            try:
-                failed = not await self._reconciler.reconcile(key)
-            except ClusterError as error:
-                log.warning("%s/%s: %s", *key, error.message)
-            except ApiError as error:
-                # 409: somebody else wrote the object; the change is on its way to us.
-                level = logging.DEBUG if error.status in (404, 409) else logging.WARNING
-                log.log(level, "%s/%s: %s", *key, error.message)
-            except Exception:  # a fault in one application must not stop the others
-                log.exception("%s/%s: the pass failed", *key)
-            finally:
-                self._queue.done(key, failed=failed)
-                if key not in self._apps.items:
-                    self._queue.forget(key)
-                result = "error" if failed else "success"
-                self._metrics.observe(self.name, result, time.monotonic() - started)
-            await asyncio.sleep(0)  # passes that change nothing don't wait for anything
 
     def _follow(
         self, resource: Resource
@@ -219,7 +205,10 @@ class ApplicationController:
             self._queue.add(user)
 
 
-CONTROLLERS: Final[tuple[type[ApplicationController], ...]] = (ApplicationController,)
+CONTROLLERS: Final[tuple[Callable[..., Controller], ...]] = (
+    ApplicationController,
+    HealthScopeController,
+)
 
 
 def _lean(obj: Object) -> Object:

@@ -13,6 +13,7 @@ __all__ = [
     "CRDS",
     "DEFINITIONS",
     "EVENTS",
+    "HEALTH_SCOPES",
     "LEASES",
 ]
 
@@ -25,6 +26,7 @@ APPLICATION_CONFIGURATIONS: Final = _oam(
     "applicationconfigurations", "ApplicationConfiguration", namespaced=True
 )
 COMPONENTS: Final = _oam("components", "Component", namespaced=True)
+HEALTH_SCOPES: Final = _oam("healthscopes", "HealthScope", namespaced=True)
 DEFINITIONS: Final = (
     _oam("traitdefinitions", "TraitDefinition", namespaced=False),
     _oam("scopedefinitions", "ScopeDefinition", namespaced=False),
