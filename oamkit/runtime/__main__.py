@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             leader_election=options.enable_leader_election,
             lease_namespace=options.leader_election_namespace or connection.namespace,
             resync=options.long_wait,
+            revision_limit=options.revision_limit,
+            apply_once_only=options.apply_once_only,
         )
         asyncio.run(run(settings))
     except OamKitError as error:
@@ -67,6 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--long-wait", type=_duration, default=600.0, metavar="DURATION",
         help="time between two safety looks at everything, e.g. 10m (the default); 0 for none")  # fmt: skip
+    add("--revision-limit", type=_count, default=50, metavar="N",
+        help="how many revisions of each Component are kept, besides those in use; default 50")  # fmt: skip
+    add(
+        "--apply-once-only",
+        action="store_true",
+        help="leave objects that others changed alone until their application or Component changes",
+    )
     add("--log-format", choices=("text", "json"), default="text")
     add("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     add("--debug-logs", action="store_true", help="the same as --log-level debug")
@@ -80,6 +89,12 @@ def _address(text: str) -> tuple[str, int] | None:
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"expected host:port such as 127.0.0.1:8080, got {text!r}")
     return host.strip("[]"), int(port)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text!r}")
+    return int(text)
 
 
 def _duration(text: str) -> float:

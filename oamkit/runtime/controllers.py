@@ -1,14 +1,14 @@
-"""A controller: what it watches, its queue, and its workers. The manager runs all that :data:`CONTROLLERS` lists."""
+"""The controller of applications: what it watches, its queue, and its workers."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from oamkit.errors import ApiError, ClusterError
-from oamkit.kube import Client, Discovery, EventType, Informer, Key, Object, Resource, key_of
+from oamkit.kube import Discovery, EventType, Informer, Key, Object, Resource, key_of
 from oamkit.oam import KindKey, ObjectKey
 from oamkit.oam.kinds import LABEL_APP
 from oamkit.runtime import children
@@ -16,35 +16,17 @@ from oamkit.runtime.application import ApplicationReconciler
 from oamkit.runtime.applier import Applier
 from oamkit.runtime.events import EventRecorder
 from oamkit.runtime.facts import Facts
-from oamkit.runtime.health import HealthScopeController
 from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS, COMPONENTS, CRDS, DEFINITIONS
-from oamkit.runtime.metrics import Metrics
 from oamkit.runtime.queue import WorkQueue
 from oamkit.runtime.watches import Watches
-from oamkit.runtime.working import work
+from oamkit.runtime.working import Context, lean, work
 
-__all__ = ["CONTROLLERS", "ApplicationController", "Controller"]
+__all__ = ["ApplicationController"]
 
 log = logging.getLogger(__name__)
 
 WORKERS = 8
 """How many applications are worked on at the same time: a pass waits for the API server most of its time."""
-
-
-class Controller(Protocol):
-    """A part of the runtime that watches kinds of its own."""
-
-    async def run(self) -> None:
-        """Watch and work until cancelled."""
-        ...  # pragma: no cover - a protocol
-
-    def not_ready(self) -> str:
-        """Why it doesn't see the cluster yet; ``""`` if it does."""
-        ...  # pragma: no cover - a protocol
-
-    def depth(self) -> int:
-        """How many objects wait for a worker."""
-        ...  # pragma: no cover - a protocol
 
 
 class ApplicationController:
@@ -54,37 +36,30 @@ class ApplicationController:
     its last pass asked for, found or not; of an object that it made, if that isn't any more what was applied or gives data; the safety net ``resync``.
 
     Args:
-        client: The open client.
-        namespace: Only this namespace; all by default.
-        resync: Seconds after which every application is looked at, whatever happened; 0 is never.
-        metrics: Counts the passes.
-        instance: Which of several replicas this is, for events.
+        context: What it works with.
     """
 
     name: Final = "applicationconfiguration"
 
-    def __init__(
-        self,
-        client: Client,
-        *,
-        namespace: str | None,
-        resync: float,
-        metrics: Metrics,
-        instance: str,
-    ) -> None:
-        self._metrics = metrics
+    def __init__(self, context: Context) -> None:
+        client, namespace = context.client, context.namespace
+        self._metrics = context.metrics
         self._discovery = Discovery(client)
         self._queue: WorkQueue[Key] = WorkQueue()
         self._apps = Informer(
-            client, APPLICATION_CONFIGURATIONS, namespace=namespace, resync=resync, transform=_lean
+            client,
+            APPLICATION_CONFIGURATIONS,
+            namespace=namespace,
+            resync=context.resync,
+            transform=lean,
         )
         self._parts = [
-            Informer(client, COMPONENTS, namespace=namespace, transform=_lean),
-            *(Informer(client, resource, transform=_lean) for resource in DEFINITIONS),
+            Informer(client, COMPONENTS, namespace=namespace, transform=lean),
+            *(Informer(client, resource, transform=lean) for resource in DEFINITIONS),
         ]
         self._crds = Informer(client, CRDS, transform=_lean_crd)
         self._scopes: Watches[Key] = Watches(
-            client, self._scope_changed, namespace=namespace, transform=_lean
+            client, self._scope_changed, namespace=namespace, transform=lean
         )
         self._children: Watches[Key] = Watches(
             client,
@@ -98,7 +73,7 @@ class ApplicationController:
         )
         self._facts = Facts(client, self._discovery, self._parts, self._scopes, self._stores)
         self._applier = Applier(client, self._discovery, self._children)
-        self._events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", instance)
+        self._events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", context.instance)
         self._reconciler = ApplicationReconciler(
             client, self._discovery, self._apps, self._facts, self._applier, self._events
         )
@@ -203,18 +178,6 @@ class ApplicationController:
             log.warning("the served kinds can't be read: %s", error.message)
         for user in users:
             self._queue.add(user)
-
-
-CONTROLLERS: Final[tuple[Callable[..., Controller], ...]] = (
-    ApplicationController,
-    HealthScopeController,
-)
-
-
-def _lean(obj: Object) -> Object:
-    """An object without the record of who wrote what: it is as large as the rest, and not read."""
-    metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
-    return {**obj, "metadata": metadata}
 
 
 def _bare(obj: Object) -> Object:

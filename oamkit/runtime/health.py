@@ -12,17 +12,16 @@ from contextlib import suppress
 from typing import Any, Final
 
 from oamkit.errors import ApiError, ClusterError, OamKitError
-from oamkit.kube import Client, Discovery, EventType, Informer, Key, Object, Resource, key_of
+from oamkit.kube import Discovery, EventType, Informer, Key, Object, Resource, key_of
 from oamkit.oam.health import COMPOSED, Health, check, health_status
 from oamkit.oam.kinds import FIELD_MANAGER, LABEL_APP, LABEL_COMPONENT, TypedReference
 from oamkit.oam.shape import listing, mapping, quoted, reference
 from oamkit.runtime.events import EventRecorder
 from oamkit.runtime.kinds import HEALTH_SCOPES
-from oamkit.runtime.metrics import Metrics
 from oamkit.runtime.queue import WorkQueue
 from oamkit.runtime.uses import Uses
 from oamkit.runtime.watches import Watches
-from oamkit.runtime.working import work
+from oamkit.runtime.working import Context, work
 
 __all__ = ["HealthScopeController"]
 
@@ -36,29 +35,18 @@ Thing = tuple[Any, ...]
 
 
 class HealthScopeController:
-    """Reconciles HealthScopes; see :class:`oamkit.runtime.controllers.Controller`.
+    """Reconciles HealthScopes; see :class:`oamkit.runtime.working.Controller`.
 
     Args:
-        client: The open client.
-        namespace: Only this namespace; all by default.
-        resync: Of no meaning here: each scope has an interval of its own.
-        metrics: Counts the passes.
-        instance: Which of several replicas this is, for events.
+        context: What it works with; ``resync`` is of no meaning here: each scope has an interval of its own.
     """
 
     name: Final = "healthscope"
 
-    def __init__(
-        self,
-        client: Client,
-        *,
-        namespace: str | None,
-        resync: float,  # noqa: ARG002 - all controllers are made alike
-        metrics: Metrics,
-        instance: str,
-    ) -> None:
+    def __init__(self, context: Context) -> None:
+        client, namespace = context.client, context.namespace
         self._client = client
-        self._metrics = metrics
+        self._metrics = context.metrics
         self._discovery = Discovery(client)
         self._queue: WorkQueue[Key] = WorkQueue()
         self._scopes = Informer(client, HEALTH_SCOPES, namespace=namespace)
@@ -66,7 +54,7 @@ class HealthScopeController:
             client, self._changed, namespace=namespace, transform=_kept
         )
         self._uses: Uses[Key, Thing] = Uses()
-        self._events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", instance)
+        self._events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", context.instance)
 
     async def run(self) -> None:
         """Watch and work until cancelled."""

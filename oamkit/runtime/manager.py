@@ -8,20 +8,29 @@ import os
 import signal
 import socket
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from oamkit.kube import Client, Connection
-from oamkit.runtime.controllers import CONTROLLERS, Controller
+from oamkit.runtime.controllers import ApplicationController
+from oamkit.runtime.health import HealthScopeController
 from oamkit.runtime.leader import LeaderElection
 from oamkit.runtime.metrics import Metrics
 from oamkit.runtime.serve import serving
+from oamkit.runtime.working import Context, Controller
 
 __all__ = ["LEASE_NAME", "Settings", "run"]
 
 log = logging.getLogger(__name__)
 
 LEASE_NAME = "oam-kubernetes-runtime"
+CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
+    ApplicationController,
+    HealthScopeController,
+)
+"""All that the runtime runs."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,8 @@ class Settings:
     ``leader_election`` whether only one replica works
     ``lease_namespace`` where the lease is
     ``resync``          seconds between two safety looks at everything; 0 is never
+    ``revision_limit``  how many revisions of a Component are kept, besides those in use
+    ``apply_once_only`` whether objects are left alone until their application changes
     ==================  ===============================================================
     """
 
@@ -44,6 +55,8 @@ class Settings:
     leader_election: bool = False
     lease_namespace: str = "default"
     resync: float = 600.0
+    revision_limit: int = 50
+    apply_once_only: bool = False
 
 
 async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
@@ -69,16 +82,16 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
             }
         )
         instance = os.environ.get("POD_NAME") or socket.gethostname()
-        controllers += [
-            make(
-                client,
-                namespace=settings.namespace,
-                resync=settings.resync,
-                metrics=metrics,
-                instance=instance,
-            )
-            for make in CONTROLLERS
-        ]
+        context = Context(
+            client,
+            metrics,
+            namespace=settings.namespace,
+            resync=settings.resync,
+            instance=instance,
+            revision_limit=settings.revision_limit,
+            apply_once_only=settings.apply_once_only,
+        )
+        controllers += [make(context) for make in CONTROLLERS]
         working = asyncio.Event()
 
         def not_ready() -> str:

@@ -6,15 +6,57 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 from oamkit.errors import ApiError, ClusterError
-from oamkit.kube import Informer, Key
+from oamkit.kube import Client, Informer, Key, Object
 from oamkit.runtime.metrics import Metrics
 from oamkit.runtime.queue import WorkQueue
 
-__all__ = ["work"]
+__all__ = ["Context", "Controller", "lean", "work"]
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a controller works with.
+
+    ===================  ================================================================
+    ``client``           the open client
+    ``metrics``          counts the passes
+    ``namespace``        only this namespace; ``None`` is all of them
+    ``resync``           seconds between two safety looks at everything; 0 is never
+    ``instance``         which of several replicas this is, for events
+    ``revision_limit``   how many revisions of a Component are kept, besides those in use
+    ``apply_once_only``  whether objects are left alone until their application changes
+    ===================  ================================================================
+    """
+
+    client: Client
+    metrics: Metrics
+    namespace: str | None = None
+    resync: float = 600.0
+    instance: str = ""
+    revision_limit: int = 50
+    apply_once_only: bool = False
+
+
+class Controller(Protocol):
+    """A part of the runtime that watches kinds of its own."""
+
+    async def run(self) -> None:
+        """Watch and work until cancelled."""
+        ...  # pragma: no cover - a protocol
+
+    def not_ready(self) -> str:
+        """Why it doesn't see the cluster yet; ``""`` if it does."""
+        ...  # pragma: no cover - a protocol
+
+    def depth(self) -> int:
+        """How many objects wait for a worker."""
+        ...  # pragma: no cover - a protocol
 
 
 async def work(
@@ -53,3 +95,9 @@ async def work(
                 queue.forget(key)
             metrics.observe(name, "error" if failed else "success", time.monotonic() - started)
         await asyncio.sleep(0)  # passes that change nothing don't wait for anything
+
+
+def lean(obj: Object) -> Object:
+    """An object without the record of who wrote what: it is as large as the rest, and not read."""
+    metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
+    return {**obj, "metadata": metadata}
