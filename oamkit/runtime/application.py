@@ -23,12 +23,15 @@ from oamkit.oam import (
 )
 from oamkit.oam.conditions import CONVERTED
 from oamkit.oam.kinds import FIELD_MANAGER
+from oamkit.oam.resolve import component_key
+from oamkit.oam.revisions import is_recorded
 from oamkit.runtime.applier import Applier
 from oamkit.runtime.events import EventRecorder, EventType, now
 from oamkit.runtime.facts import Facts
 from oamkit.runtime.finalizer import ScopeFinalizer
 from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS
 from oamkit.runtime.passes import PassFailedError, wrapping
+from oamkit.runtime.revisions import RevisionReconciler
 from oamkit.runtime.scopes import ScopeWriter
 from oamkit.runtime.stores import StoreWriter
 
@@ -45,6 +48,7 @@ class ApplicationReconciler:
         facts: What rendering needs.
         applier: Writes objects.
         events: Tells what was done.
+        revisions: Records Components.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class ApplicationReconciler:
         facts: Facts,
         applier: Applier,
         events: EventRecorder,
+        revisions: RevisionReconciler,
     ) -> None:
         self._client = client
         self._discovery = discovery
@@ -62,6 +67,7 @@ class ApplicationReconciler:
         self._facts = facts
         self._applier = applier
         self._events = events
+        self._revisions = revisions
         self._scopes = ScopeWriter(client, discovery)
         self._stores = StoreWriter(client, discovery)
         self._finalizer = ScopeFinalizer(client, facts, self._scopes)
@@ -99,13 +105,17 @@ class ApplicationReconciler:
             new = failed(bare, status, error.message, now=now(), unsatisfied=error.unsatisfied)
             await self._write_status(obj, new)
             return False
-        await self._write_status(obj, new)
+        if new is not None:
+            await self._write_status(obj, new)
         return True
 
-    async def _pass(self, key: Key, obj: Object) -> Object:
+    async def _pass(self, key: Key, obj: Object) -> Object | None:
+        """Return the status to write; ``None`` if a Component's revision must be recorded first, which makes the next pass."""
         try:
             app = ApplicationConfiguration.parse(obj)
             world = await self._facts.gather(key, app, lambda world: needs(app, world))
+            if self._waits_for_revision(app, world):
+                return None
             passed = flow(app, render(app, world), world)
         except ClusterError:
             raise
@@ -137,6 +147,18 @@ class ApplicationReconciler:
             history=await self._history(key, app, plan),
             unsatisfied=passed.unsatisfied,
         )
+
+    def _waits_for_revision(self, app: ApplicationConfiguration, world: World) -> bool:
+        waits = False
+        for entry in app.components:
+            component = world.objects.get(component_key(app, entry))
+            if entry.revision_name or not isinstance(component, dict) or is_recorded(component):
+                continue
+            waits = True
+            fault = self._revisions.fault((app.namespace, entry.name))
+            if fault is not None:
+                raise fault
+        return waits
 
     async def _apply(
         self, key: Key, app: ApplicationConfiguration, passed: Flow, world: World

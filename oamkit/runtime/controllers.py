@@ -11,6 +11,7 @@ from oamkit.errors import ApiError, ClusterError
 from oamkit.kube import Discovery, EventType, Informer, Key, Object, Resource, key_of
 from oamkit.oam import KindKey, ObjectKey
 from oamkit.oam.kinds import LABEL_APP
+from oamkit.oam.revisions import CONTROLLER_REVISION, is_recorded
 from oamkit.runtime import children
 from oamkit.runtime.application import ApplicationReconciler
 from oamkit.runtime.applier import Applier
@@ -18,6 +19,7 @@ from oamkit.runtime.events import EventRecorder
 from oamkit.runtime.facts import Facts
 from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS, COMPONENTS, CRDS, DEFINITIONS
 from oamkit.runtime.queue import WorkQueue
+from oamkit.runtime.revisions import RevisionReconciler
 from oamkit.runtime.watches import Watches
 from oamkit.runtime.working import Context, lean, work
 
@@ -27,10 +29,14 @@ log = logging.getLogger(__name__)
 
 WORKERS = 8
 """How many applications are worked on at the same time: a pass waits for the API server most of its time."""
+RECORDERS = 4
+"""How many Components are recorded at the same time."""
 
 
 class ApplicationController:
     """Reconciles ApplicationConfigurations.
+
+    Components are recorded here too (contract 4): their applications wait for it.
 
     What makes an application's next pass: a change of itself; of a Component, definition, scope, data store or kind that
     its last pass asked for, found or not; of an object that it made, if that isn't any more what was applied or gives data; the safety net ``resync``.
@@ -46,6 +52,7 @@ class ApplicationController:
         self._metrics = context.metrics
         self._discovery = Discovery(client)
         self._queue: WorkQueue[Key] = WorkQueue()
+        self._unrecorded: WorkQueue[Key] = WorkQueue()
         self._apps = Informer(
             client,
             APPLICATION_CONFIGURATIONS,
@@ -53,8 +60,9 @@ class ApplicationController:
             resync=context.resync,
             transform=lean,
         )
+        self._components = Informer(client, COMPONENTS, namespace=namespace, transform=lean)
         self._parts = [
-            Informer(client, COMPONENTS, namespace=namespace, transform=lean),
+            self._components,
             *(Informer(client, resource, transform=lean) for resource in DEFINITIONS),
         ]
         self._crds = Informer(client, CRDS, transform=_lean_crd)
@@ -74,15 +82,29 @@ class ApplicationController:
         self._facts = Facts(client, self._discovery, self._parts, self._scopes, self._stores)
         self._applier = Applier(client, self._discovery, self._children)
         self._events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", context.instance)
+        self._revisions = RevisionReconciler(
+            client,
+            self._components,
+            self._apps,
+            limit=context.revision_limit,
+            changed=self._revision_changed,
+        )
         self._reconciler = ApplicationReconciler(
-            client, self._discovery, self._apps, self._facts, self._applier, self._events
+            client,
+            self._discovery,
+            self._apps,
+            self._facts,
+            self._applier,
+            self._events,
+            self._revisions,
         )
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """See :meth:`Controller.run`."""
         self._apps.subscribe(lambda _, old, new: self._queue.add(key_of(new or old or {})))
-        for informer in self._parts:
+        self._components.subscribe(self._component_changed)
+        for informer in self._parts[1:]:
             informer.subscribe(self._follow(informer.resource))
         self._crds.subscribe(self._crd_changed)
         informers = [self._apps, *self._parts, self._crds]
@@ -94,6 +116,16 @@ class ApplicationController:
                 # Not before all parts are known: else an application would be told that its Components are missing.
                 for informer in [self._apps, *self._parts]:
                     await informer.synced.wait()
+                for _ in range(RECORDERS):
+                    group.create_task(
+                        work(
+                            COMPONENTS.kind.lower(),
+                            self._unrecorded,
+                            self._revisions.reconcile,
+                            self._components,
+                            self._metrics,
+                        )
+                    )
                 for _ in range(WORKERS):
                     group.create_task(
                         work(
@@ -106,6 +138,7 @@ class ApplicationController:
                     )
         finally:
             self._queue.close()
+            self._unrecorded.close()
             await self._children.close()
             await self._scopes.close()
             await self._stores.close()
@@ -121,7 +154,7 @@ class ApplicationController:
 
     def depth(self) -> int:
         """See :meth:`Controller.depth`."""
-        return len(self._queue)
+        return len(self._queue) + len(self._unrecorded)
 
     def _follow(
         self, resource: Resource
@@ -135,6 +168,22 @@ class ApplicationController:
         fact = ObjectKey(resource.api_version, resource.kind, namespace, name)
         for user in self._facts.uses.of(fact):
             self._queue.add(user)
+
+    def _component_changed(self, kind: EventType, old: Object | None, new: Object | None) -> None:
+        """Have its spec recorded, or tell its applications of what was; a label isn't their concern."""
+        if new is not None and not is_recorded(new):
+            self._unrecorded.add(key_of(new))
+        if old is None or new is None or _recorded(old) != _recorded(new):
+            self._fact_changed(COMPONENTS, kind, old, new)
+
+    def _revision_changed(self, component: Key, revision: str) -> None:
+        namespace, name = component
+        facts = [ObjectKey(COMPONENTS.api_version, COMPONENTS.kind, namespace, name)]
+        if revision:
+            facts.append(ObjectKey(*CONTROLLER_REVISION, namespace, revision))
+        for fact in facts:
+            for user in self._facts.uses.of(fact):
+                self._queue.add(user)
 
     def _scope_changed(
         self, resource: Resource, kind: EventType, old: Object | None, new: Object | None
@@ -178,6 +227,10 @@ class ApplicationController:
             log.warning("the served kinds can't be read: %s", error.message)
         for user in users:
             self._queue.add(user)
+
+
+def _recorded(component: Object) -> object:
+    return (component.get("status") or {}).get("latestRevision"), is_recorded(component)
 
 
 def _bare(obj: Object) -> Object:

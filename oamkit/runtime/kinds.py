@@ -10,11 +10,14 @@ from oamkit.oam.kinds import GROUP, VERSION
 __all__ = [
     "APPLICATION_CONFIGURATIONS",
     "COMPONENTS",
+    "CONTROLLER_REVISIONS",
     "CRDS",
     "DEFINITIONS",
     "EVENTS",
     "HEALTH_SCOPES",
     "LEASES",
+    "SECRETS",
+    "WEBHOOK_CONFIGURATIONS",
 ]
 
 
@@ -32,8 +35,16 @@ DEFINITIONS: Final = (
     _oam("scopedefinitions", "ScopeDefinition", namespaced=False),
 )
 """The definitions that rendering reads."""
+CONTROLLER_REVISIONS: Final = Resource(
+    "apps", "v1", "controllerrevisions", "ControllerRevision", True
+)
 CRDS: Final = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", False
 )
 EVENTS: Final = Resource("", "v1", "events", "Event", True)
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease", True)
+SECRETS: Final = Resource("", "v1", "secrets", "Secret", True)
+WEBHOOK_CONFIGURATIONS: Final = tuple(
+    Resource("admissionregistration.k8s.io", "v1", f"{kind.lower()}s", kind, False)
+    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+)

@@ -29,6 +29,7 @@ from oamkit.kube import Client, Resource
 from oamkit.runtime.health import HealthScopeController
 from oamkit.runtime.kinds import DEFINITIONS
 from oamkit.runtime.metrics import Metrics
+from oamkit.runtime.working import Context
 
 pytestmark = [pytest.mark.binaries, pytest.mark.e2e]
 
@@ -199,9 +200,7 @@ def test_8_kinds_that_nobody_knows(plane: ControlPlane) -> None:
 def test_11_4_63_a_status_that_cannot_be_written_is_told(plane: ControlPlane) -> None:
     async def test(on: Scene) -> None:
         async with Client(on.client.connection) as client:
-            controller = HealthScopeController(
-                client, namespace=on.namespace, resync=0, metrics=Metrics({}), instance=""
-            )
+            controller = HealthScopeController(Context(client, Metrics({}), namespace=on.namespace))
             stale = await on.create(scope_over())
             await on.patch(SCOPES, "health", {"spec": {"probe-interval": 3}})
             controller._scopes.items[on.namespace, "health"] = stale
