@@ -9,7 +9,7 @@ import signal
 import socket
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ from oamkit.runtime.health import HealthScopeController
 from oamkit.runtime.leader import LeaderElection
 from oamkit.runtime.metrics import Metrics
 from oamkit.runtime.serve import serving
+from oamkit.runtime.webhooks import WebhookSettings
 from oamkit.runtime.working import Context, Controller
 
 __all__ = ["LEASE_NAME", "Settings", "run"]
@@ -46,6 +47,7 @@ class Settings:
     ``resync``          seconds between two safety looks at everything; 0 is never
     ``revision_limit``  how many revisions of a Component are kept, besides those in use
     ``apply_once_only`` whether objects are left alone until their application changes
+    ``webhooks``        how the admission webhooks are served; ``None`` serves none
     ==================  ===============================================================
     """
 
@@ -57,6 +59,7 @@ class Settings:
     resync: float = 600.0
     revision_limit: int = 50
     apply_once_only: bool = False
+    webhooks: WebhookSettings | None = None
 
 
 async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
@@ -93,8 +96,12 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
         )
         controllers += [make(context) for make in CONTROLLERS]
         working = asyncio.Event()
+        webhooks_not_ready = _nothing
 
         def not_ready() -> str:
+            reason = webhooks_not_ready()
+            if reason:
+                return reason
             # A replica that waits for the lease is ready: it couldn't take over sooner.
             if not working.is_set():
                 return ""
@@ -106,7 +113,15 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
             name=LEASE_NAME,
             identity=f"{instance}_{uuid.uuid4().hex[:8]}",
         )
-        async with serving(settings.address, metrics, not_ready):
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(serving(settings.address, metrics, not_ready))
+            if settings.webhooks is not None:
+                # Not before it is needed: certificates cost memory.
+                from oamkit.runtime.trust import admitting
+
+                webhooks_not_ready = await stack.enter_async_context(
+                    admitting(client, settings.webhooks)
+                )
             log.info("the runtime has started on %s", settings.connection.server)
             work = asyncio.create_task(_lead(settings, election, controllers, working))
             waiting = asyncio.create_task(stop.wait())
@@ -124,6 +139,10 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 if isinstance(result, Exception):
                     raise result
         log.info("the runtime has stopped")
+
+
+def _nothing() -> str:
+    return ""
 
 
 async def _lead(
