@@ -126,16 +126,18 @@ class _SecretKeeper:
         for informer in self._informers:
             informer.subscribe(lambda *_: self._news.set())
             informer.start()
+        pause, told = CHECK_SECONDS, ""
         try:
             while True:
                 self._news.clear()
-                pause = CHECK_SECONDS
                 try:
                     await self._pass()
-                    self.problem = ""
+                    pause, self.problem, told = CHECK_SECONDS, "", ""
                 except OamKitError as error:
-                    pause = RETRY_SECONDS
-                    log.warning("the webhooks' certificate: %s", error.message)
+                    pause = RETRY_SECONDS if pause == CHECK_SECONDS else min(2 * pause, 60.0)
+                    if error.message != told:
+                        log.warning("the webhooks' certificate: %s", error.message)
+                    told = error.message
                     self.problem = "" if self._loaded else error.message
                 try:
                     async with asyncio.timeout(pause):

@@ -30,6 +30,7 @@ from scene import (
 )
 from support.apiserver import ControlPlane
 from test_data import CRD, FOO
+from test_program import CHART, helm
 from test_scopes import DEFINITION, SCOPE, member, refs
 
 from oamkit.errors import ApiError, InputError
@@ -343,3 +344,87 @@ def test_10_1_files_that_are_not_there_are_told_at_the_start(
                     pass
 
     asyncio.run(main())
+
+
+NAME = "oam-oam-kubernetes-runtime"
+VALUES = ("--set=useWebhook=true", "--set=definitions.create=false")
+
+
+@pytest.fixture
+def chart(plane: ControlPlane) -> Iterator[Path]:
+    """The chart with webhooks, and a kubeconfig with the rights that it gives."""
+    helm(plane, "install", "oam", str(CHART), "-n=oam-system", "--create-namespace", *VALUES)
+    for i, role in enumerate((NAME, f"{NAME}:webhook")):
+        plane.kubectl(
+            "create", "clusterrolebinding", f"hooks-{i}", f"--clusterrole={role}", "--user=runtime"
+        )
+    role = f"--role={NAME}-webhook"
+    plane.kubectl("create", "rolebinding", "hooks", "-n=oam-system", role, "--user=runtime")
+    yield plane.kubeconfig_for("runtime-token")
+    helm(plane, "uninstall", "oam", "-n=oam-system")
+    plane.kubectl("delete", "clusterrolebinding", "hooks-0", "hooks-1")
+    plane.kubectl("delete", "rolebinding", "hooks", "-n=oam-system")
+
+
+def as_in_the_chart(port: int) -> WebhookSettings:
+    return WebhookSettings(
+        address=("127.0.0.1", port),
+        names=("127.0.0.1",),
+        secret=("oam-system", f"{NAME}-webhook"),
+        configuration=NAME,
+    )
+
+
+def test_10_2_the_charts_rights_are_enough_for_its_own_certificate_and_trust(
+    plane: ControlPlane, chart: Path
+) -> None:
+    async def test(on: Scene) -> None:
+        port = free_port()
+        for resource in WEBHOOK_CONFIGURATIONS:  # no Service leads anywhere here
+            obj = await on.client.get(resource, NAME)
+            for webhook in obj["webhooks"]:
+                path = webhook["clientConfig"].pop("service")["path"]
+                assert path in PATHS
+                webhook["clientConfig"]["url"] = f"https://127.0.0.1:{port}{path}"
+            await on.client.update(resource, obj)
+        async with runtime(plane, kubeconfig=chart, webhooks=as_in_the_chart(port)):
+            await settled(on)
+            await on.create(component(deployment()), application())
+            await on.synced()
+            assert "mutually exclusive" in await refused(
+                on, application({"componentName": "web", "revisionName": "web-v1"}, name="bad")
+            )
+            held = {"metadata": {"finalizers": ["example.com/held"]}}
+            await on.patch(APPLICATION_CONFIGURATIONS, "app", held)
+        # Without the runtime nothing is made, but what goes can go.
+        with pytest.raises(ApiError, match="failed calling webhook"):
+            await on.create(component(deployment(), name="other"))
+        await on.client.delete(APPLICATION_CONFIGURATIONS, "app", on.namespace)
+        await on.patch(APPLICATION_CONFIGURATIONS, "app", {"metadata": {"finalizers": None}})
+        await on.gone(APPLICATION_CONFIGURATIONS, "app")
+
+    play(plane, test, with_runtime=False)
+
+
+def test_10_2_an_upgrade_leaves_certificate_and_trust_as_they_are(
+    plane: ControlPlane, chart: Path
+) -> None:
+    async def state(on: Scene) -> list[Any]:
+        secret = await on.client.get(SECRETS, f"{NAME}-webhook", "oam-system")
+        found = [await on.client.get(resource, NAME) for resource in WEBHOOK_CONFIGURATIONS]
+        bundles = {w["clientConfig"].get("caBundle") for obj in found for w in obj["webhooks"]}
+        return [secret.get("data"), bundles]
+
+    async def test(on: Scene) -> None:
+        how = as_in_the_chart(free_port())
+        async with runtime(plane, kubeconfig=chart, webhooks=how), asyncio.timeout(20):
+            while True:
+                before = await state(on)
+                if before[0] and before[1] == {before[0][TRUSTED]}:
+                    break
+                await asyncio.sleep(0.05)
+        args = ("upgrade", "oam", str(CHART), "-n=oam-system", *VALUES, "--set=logLevel=debug")
+        await asyncio.to_thread(helm, plane, *args)
+        assert await state(on) == before
+
+    play(plane, test, with_runtime=False)
