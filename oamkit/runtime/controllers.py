@@ -80,7 +80,9 @@ class ApplicationController:
             client, self._fact_changed, namespace=namespace, transform=_bare
         )
         self._facts = Facts(client, self._discovery, self._parts, self._scopes, self._stores)
-        self._applier = Applier(client, self._discovery, self._children)
+        self._applier = Applier(
+            client, self._discovery, self._children, once=context.apply_once_only
+        )
         self._events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", context.instance)
         self._revisions = RevisionReconciler(
             client,
