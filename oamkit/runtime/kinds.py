@@ -10,14 +10,21 @@ from oamkit.oam.kinds import GROUP, VERSION
 __all__ = [
     "APPLICATION_CONFIGURATIONS",
     "COMPONENTS",
+    "CONFIG_MAPS",
+    "CONTAINERIZED_WORKLOADS",
     "CONTROLLER_REVISIONS",
     "CRDS",
     "DEFINITIONS",
+    "DEPLOYMENTS",
     "EVENTS",
     "HEALTH_SCOPES",
     "LEASES",
+    "MANUAL_SCALER_TRAITS",
+    "PERSISTENT_VOLUME_CLAIMS",
     "SECRETS",
+    "SERVICES",
     "WEBHOOK_CONFIGURATIONS",
+    "WORKLOAD_DEFINITIONS",
 ]
 
 
@@ -47,4 +54,15 @@ SECRETS: Final = Resource("", "v1", "secrets", "Secret", True)
 WEBHOOK_CONFIGURATIONS: Final = tuple(
     Resource("admissionregistration.k8s.io", "v1", f"{kind.lower()}s", kind, False)
     for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+)
+CONTAINERIZED_WORKLOADS: Final = _oam(
+    "containerizedworkloads", "ContainerizedWorkload", namespaced=True
+)
+MANUAL_SCALER_TRAITS: Final = _oam("manualscalertraits", "ManualScalerTrait", namespaced=True)
+WORKLOAD_DEFINITIONS: Final = _oam("workloaddefinitions", "WorkloadDefinition", namespaced=False)
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment", True)
+SERVICES: Final = Resource("", "v1", "services", "Service", True)
+CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap", True)
+PERSISTENT_VOLUME_CLAIMS: Final = Resource(
+    "", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", True
 )

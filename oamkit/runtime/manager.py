@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from oamkit.kube import Client, Connection
+from oamkit.runtime.containerized import ContainerizedWorkloadController
 from oamkit.runtime.controllers import ApplicationController
 from oamkit.runtime.health import HealthScopeController
 from oamkit.runtime.leader import LeaderElection
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 LEASE_NAME = "oam-kubernetes-runtime"
 CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     ApplicationController,
+    ContainerizedWorkloadController,
     HealthScopeController,
 )
 """All that the runtime runs."""
