@@ -6,56 +6,22 @@ next pass when it changes. A circle just keeps waiting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
 from oamkit.errors import OamKitError, RenderError
 from oamkit.oam import fieldpath
-from oamkit.oam.application import ApplicationConfiguration, ComponentEntry, TraitEntry
+from oamkit.oam.application import ApplicationConfiguration
+from oamkit.oam.dataparts import Passing, passing_parts
 from oamkit.oam.fieldpath import FieldNotFoundError, FieldPathError
 from oamkit.oam.kinds import Obj, TypedReference
 from oamkit.oam.passing import DataInput, DataOutput, Operation
-from oamkit.oam.plan import Plan, RenderedComponent, RenderedTrait
+from oamkit.oam.plan import Plan, RenderedComponent
 from oamkit.oam.readiness import readiness, unmet
 from oamkit.oam.shape import copied, kind_of
-from oamkit.oam.stores import Step, perform, steps
+from oamkit.oam.stores import StoreWrite, perform, steps
 from oamkit.oam.world import MissingFactError, ObjectKey, World
 
-__all__ = ["Flow", "StoreWrite", "data_objects", "flow", "store_keys"]
-
-Part: TypeAlias = RenderedComponent | RenderedTrait
-
-
-@dataclass(frozen=True, slots=True)
-class StoreWrite:
-    """What an output puts into its store."""
-
-    reference: TypedReference
-    namespace: str
-    owners: tuple[Obj, ...]
-    steps: tuple[Step, ...]
-
-    def change(self, live: Obj | None) -> Obj | None:
-        """Return the store as it should be; ``None`` if it is.
-
-        Args:
-            live: The store; ``None`` if there is none.
-
-        Raises:
-            RenderError: An operation can't be done on it.
-        """
-        if live is None:
-            ref = self.reference
-            metadata = {"name": ref.name, "namespace": self.namespace}
-            if self.owners:
-                metadata["ownerReferences"] = copied(list(self.owners))  # type: ignore[assignment]
-            return perform(
-                self.steps,
-                {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata},
-            )
-        changed = perform(self.steps, live)
-        return None if changed == live else changed
+__all__ = ["Flow", "flow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,71 +41,13 @@ class Flow:
     unsatisfied: tuple[Obj, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Passing:
-    """A part that passes data on or waits for it."""
-
-    part: Part
-    outputs: tuple[DataOutput, ...]
-    inputs: tuple[DataInput, ...]
-
-    @property
-    def reference(self) -> TypedReference:
-        return self.part.reference
-
-
-def _passing(app: ApplicationConfiguration, plan: Plan) -> Iterator[_Passing]:
-    for entry, component in zip(app.components, plan.components, strict=True):
-        yield _read(component, entry, entry.field)
-        for trait_entry, trait in zip(entry.traits, component.traits, strict=True):
-            yield _read(trait, trait_entry, trait_entry.field.removesuffix(".trait"))
-
-
-def _read(part: Part, entry: ComponentEntry | TraitEntry, at: str) -> _Passing:
-    return _Passing(
-        part,
-        tuple(
-            DataOutput.parse(item, f"{at}.dataOutputs[{i}]")
-            for i, item in enumerate(entry.data_outputs)
-        ),
-        tuple(
-            DataInput.parse(item, f"{at}.dataInputs[{i}]")
-            for i, item in enumerate(entry.data_inputs)
-        ),
-    )
-
-
-def store_keys(app: ApplicationConfiguration) -> frozenset[ObjectKey]:
-    """Return the stores that an application names; objects that it needn't have made itself.
-
-    Raises:
-        InputError: A field has the wrong type.
-    """
-    found: set[ObjectKey] = set()
-    for entry in app.entries():
-        outputs = [DataOutput.parse(item, entry.field).store for item in entry.data_outputs]
-        inputs = [DataInput.parse(item, entry.field).store for item in entry.data_inputs]
-        found |= {ObjectKey.at(s.reference, app.namespace) for s in (*outputs, *inputs) if s}
-    return frozenset(found)
-
-
-def data_objects(app: ApplicationConfiguration, plan: Plan) -> frozenset[ObjectKey]:
-    """Return the objects to read before :func:`flow`: those that give data, stores, and those that wait.
-
-    Raises:
-        InputError: A field has the wrong type.
-    """
-    references = [each.reference for each in _passing(app, plan) if each.outputs or each.inputs]
-    return store_keys(app) | {ObjectKey.at(ref, app.namespace) for ref in references}
-
-
 def flow(app: ApplicationConfiguration, plan: Plan, world: World) -> Flow:
     """Put data into the parts that wait for it, and tell which still wait.
 
     Args:
         app: The application.
         plan: What was rendered; it isn't changed.
-        world: It knows :func:`data_objects`.
+        world: It knows :func:`~oamkit.oam.dataparts.data_objects`.
 
     Raises:
         RenderError: An input names an output that isn't there, or data can't be put where it should.
@@ -161,7 +69,7 @@ class _Evaluation:
         self._waiting: set[str] = set()
 
     def run(self, plan: Plan) -> Flow:
-        parts = list(_passing(self._app, plan))
+        parts = list(passing_parts(self._app, plan))
         for each in parts:
             self._outputs |= {output.name: (each.reference, output) for output in each.outputs}
         for each in parts:
@@ -188,7 +96,7 @@ class _Evaluation:
             Plan(components), frozenset(self._waiting), self._stores, tuple(self._unsatisfied)
         )
 
-    def _first_unsatisfied(self, part: _Passing, obj: Obj) -> Obj | None:
+    def _first_unsatisfied(self, part: Passing, obj: Obj) -> Obj | None:
         """Put the part's data into ``obj``, up to the first that isn't ready; return what that waits for."""
         for data_input in part.inputs:
             waits = (
@@ -200,7 +108,7 @@ class _Evaluation:
                 return waits
         return None
 
-    def _from_output(self, part: _Passing, data_input: DataInput, obj: Obj) -> Obj | None:
+    def _from_output(self, part: Passing, data_input: DataInput, obj: Obj) -> Obj | None:
         if not data_input.output_name:
             return None
         source, output = self._output(part, data_input.output_name)
@@ -216,7 +124,7 @@ class _Evaluation:
                 _pass_on(obj, path, ready.value)
         return None
 
-    def _from_store(self, part: _Passing, data_input: DataInput, obj: Obj) -> Obj | None:
+    def _from_store(self, part: Passing, data_input: DataInput, obj: Obj) -> Obj | None:
         store = data_input.store
         if store is None:
             return None
@@ -238,7 +146,7 @@ class _Evaluation:
             obj.update(changed)
         return None
 
-    def _own_conditions(self, part: _Passing, data_input: DataInput) -> Obj | None:
+    def _own_conditions(self, part: Passing, data_input: DataInput) -> Obj | None:
         if not data_input.conditions:
             return None
         source, output = self._output(part, data_input.output_name)
@@ -256,14 +164,14 @@ class _Evaluation:
             data_input.to_field_paths,
         )
 
-    def _write_stores(self, part: _Passing, *, waits: bool) -> None:
+    def _write_stores(self, part: Passing, *, waits: bool) -> None:
         writes = [
             write for output in part.outputs if (write := self._written(part, output, waits=waits))
         ]
         if writes:
             self._stores[part.part.field] = tuple(writes)
 
-    def _written(self, part: _Passing, output: DataOutput, *, waits: bool) -> StoreWrite | None:
+    def _written(self, part: Passing, output: DataOutput, *, waits: bool) -> StoreWrite | None:
         store = output.store
         if store is None:
             return None
@@ -300,7 +208,7 @@ class _Evaluation:
             self._world, key, operation.value_from, operation.conditions, self._app.source
         ).reason
 
-    def _output(self, part: _Passing, name: str) -> tuple[TypedReference, DataOutput]:
+    def _output(self, part: Passing, name: str) -> tuple[TypedReference, DataOutput]:
         try:
             return self._outputs[name]
         except KeyError:

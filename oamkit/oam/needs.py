@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from oamkit.errors import OamKitError
 from oamkit.oam import legacy
 from oamkit.oam.application import ApplicationConfiguration, ComponentEntry
+from oamkit.oam.dataparts import data_objects
 from oamkit.oam.definitions import TraitDefinition
-from oamkit.oam.flow import data_objects
 from oamkit.oam.kinds import TRAIT_DEFINITION, TypedReference
 from oamkit.oam.render import render
 from oamkit.oam.resolve import resolve_component, resolve_scope_definition, trait_definition_names

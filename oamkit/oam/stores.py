@@ -7,18 +7,50 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from oamkit.errors import RenderError
 from oamkit.oam import fieldpath
 from oamkit.oam.fieldpath import MAX_INDEX, FieldNotFoundError
-from oamkit.oam.kinds import Obj
+from oamkit.oam.kinds import Obj, TypedReference
 from oamkit.oam.passing import Operation
 from oamkit.oam.shape import copied, kind_of, quoted
 
-__all__ = ["Step", "perform", "steps"]
+__all__ = ["Step", "StoreWrite", "perform", "steps"]
 
 Step = tuple[Operation, object]
 """An operation and the value that it puts."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreWrite:
+    """What an output puts into its store."""
+
+    reference: TypedReference
+    namespace: str
+    owners: tuple[Obj, ...]
+    steps: tuple[Step, ...]
+
+    def change(self, live: Obj | None) -> Obj | None:
+        """Return the store as it should be; ``None`` if it is.
+
+        Args:
+            live: The store; ``None`` if there is none.
+
+        Raises:
+            RenderError: An operation can't be done on it.
+        """
+        if live is None:
+            ref = self.reference
+            metadata = {"name": ref.name, "namespace": self.namespace}
+            if self.owners:
+                metadata["ownerReferences"] = copied(list(self.owners))  # type: ignore[assignment]
+            return perform(
+                self.steps,
+                {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata},
+            )
+        changed = perform(self.steps, live)
+        return None if changed == live else changed
 
 
 def steps(operations: Sequence[Operation], source: Obj) -> tuple[Step, ...]:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from oamkit.errors import ApiError, OamKitError
 from oamkit.kube import Client, Discovery, Informer, Key, Object, Resource
 from oamkit.oam import ApplicationConfiguration, KindKey, Needs, ObjectKey, ServedKind, World
-from oamkit.oam.flow import store_keys
+from oamkit.oam.dataparts import store_keys
 from oamkit.oam.world import KindFact, ObjectFact
 from oamkit.runtime.uses import Uses
 from oamkit.runtime.watches import Watches

@@ -7,16 +7,17 @@ Workloads are watched, so that a check is a look at a local copy: a change is to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
-from oamkit.errors import ApiError, ClusterError, OamKitError
+from oamkit.errors import ApiError, OamKitError
 from oamkit.kube import Discovery, EventType, Informer, Key, Object, Resource, key_of
 from oamkit.oam.health import COMPOSED, Health, check, health_status
-from oamkit.oam.kinds import FIELD_MANAGER, LABEL_APP, LABEL_COMPONENT, TypedReference
+from oamkit.oam.kinds import FIELD_MANAGER, TypedReference
 from oamkit.oam.shape import listing, mapping, quoted, reference
 from oamkit.runtime.events import EventRecorder
+from oamkit.runtime.healthview import HealthView, Thing, judged, kept, things
 from oamkit.runtime.kinds import HEALTH_SCOPES
 from oamkit.runtime.queue import WorkQueue
 from oamkit.runtime.uses import Uses
@@ -29,9 +30,6 @@ WORKERS = 2
 SECONDS = 10.0
 """Between two checks, and for a check, unless the scope says otherwise."""
 SHORTEST_SECONDS = 1.0
-
-Thing = tuple[Any, ...]
-"""What a scope looks at: an object, or all objects of a component."""
 
 
 class HealthScopeController:
@@ -51,7 +49,7 @@ class HealthScopeController:
         self._queue: WorkQueue[Key] = WorkQueue()
         self._scopes = Informer(client, HEALTH_SCOPES, namespace=namespace)
         self._workloads: Watches[Key] = Watches(
-            client, self._changed, namespace=namespace, transform=_kept
+            client, self._changed, namespace=namespace, transform=kept
         )
         self._uses: Uses[Key, Thing] = Uses()
         self._events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", context.instance)
@@ -107,7 +105,9 @@ class HealthScopeController:
         self._queue.add_later(key, max(_seconds(spec.get("probe-interval")), SHORTEST_SECONDS))
         return True
 
-    async def _look(self, key: Key, references: Sequence[TypedReference], seconds: float) -> _View:
+    async def _look(
+        self, key: Key, references: Sequence[TypedReference], seconds: float
+    ) -> HealthView:
         """Return the local copies of all kinds that the references need, begun at the same time."""
         kinds = {(each.api_version, each.kind) for each in references}
         if kinds & COMPOSED:
@@ -133,11 +133,7 @@ class HealthScopeController:
                 await asyncio.gather(*(open_one(*kind) for kind in sorted(kinds)))
         found = {copy.resource for copy in copies.values() if isinstance(copy, Informer)}
         self._workloads.keep(key, found)
-        return _View(self, key, copies)
-
-    def note(self, key: Key, thing: Thing) -> None:
-        """Note that a scope looks at something."""
-        self._uses.add(key, [thing])
+        return HealthView(key, copies, lambda thing: self._uses.add(key, [thing]))
 
     async def _write(self, scope: Object, healths: Sequence[Health]) -> None:
         before = scope.get("status") or {}
@@ -163,92 +159,13 @@ class HealthScopeController:
     def _changed(
         self, resource: Resource, _: EventType, old: Object | None, new: Object | None
     ) -> None:
-        if old is not None and new is not None and _judged(old) == _judged(new):
+        if old is not None and new is not None and judged(old) == judged(new):
             return
         for obj in (old, new):
             if obj is not None:
-                for thing in _things(resource, obj):
+                for thing in things(resource, obj):
                     for scope in self._uses.of(thing):
                         self._queue.add(scope)
-
-
-class _View:
-    """What a scope sees of the cluster; it notes what was looked at."""
-
-    def __init__(
-        self,
-        controller: HealthScopeController,
-        key: Key,
-        copies: Mapping[tuple[str, str], Informer | OamKitError],
-    ) -> None:
-        self.seen: set[Thing] = set()
-        self._controller = controller
-        self._key = key
-        self._copies = copies
-
-    def get(self, reference: TypedReference) -> Object:
-        """See :meth:`oamkit.oam.health.Cluster.get`."""
-        copy = self._copy(reference)
-        resource = copy.resource
-        namespace = self._key[0] if resource.namespaced else ""
-        self._note((resource, namespace, reference.name))
-        found = copy.items.get((namespace, reference.name))
-        if found is None:
-            kind = f"{resource.plural}.{resource.group}".rstrip(".")
-            raise OamKitError(f"{kind} {quoted(reference.name)} not found")
-        return found
-
-    def peers(self, reference: TypedReference, labels: Mapping[str, str]) -> Sequence[Object]:
-        """See :meth:`oamkit.oam.health.Cluster.peers`."""
-        copy = self._copy(reference)
-        namespace = self._key[0] if copy.resource.namespaced else ""
-        self._note((copy.resource, namespace, labels[LABEL_COMPONENT], labels[LABEL_APP]))
-        wanted = labels.items()
-        return [
-            obj
-            for (place, _), obj in copy.items.items()
-            if place == namespace and wanted <= (obj["metadata"].get("labels") or {}).items()
-        ]
-
-    def _copy(self, reference: TypedReference) -> Informer:
-        copy = self._copies.get((reference.api_version, reference.kind))
-        if isinstance(copy, OamKitError):
-            raise copy
-        if copy is None:
-            raise OamKitError(f"{reference.kind} of {reference.api_version} can't be looked at")
-        if isinstance(copy.error, ApiError) or not copy.synced.is_set():
-            raise copy.error or ClusterError(f"{copy.resource.plural} couldn't be listed in time")
-        return copy
-
-    def _note(self, thing: Thing) -> None:
-        self.seen.add(thing)
-        self._controller.note(self._key, thing)
-
-
-def _things(resource: Resource, obj: Object) -> Iterator[Thing]:
-    namespace, name = key_of(obj)
-    yield resource, namespace, name
-    labels = obj["metadata"].get("labels") or {}
-    if LABEL_COMPONENT in labels and LABEL_APP in labels:
-        yield resource, namespace, labels[LABEL_COMPONENT], labels[LABEL_APP]
-
-
-def _kept(obj: Object) -> Object:
-    """The part of a workload that health is about."""
-    metadata = obj["metadata"]
-    fields = ("name", "namespace", "uid", "resourceVersion", "labels")
-    kept: Object = {"metadata": {key: metadata[key] for key in fields if key in metadata}}
-    replicas = obj["spec"].get("replicas") if isinstance(obj.get("spec"), dict) else None
-    if replicas is not None:
-        kept["spec"] = {"replicas": replicas}
-    if "status" in obj:
-        kept["status"] = obj["status"]
-    return kept
-
-
-def _judged(kept: Object) -> tuple[Any, ...]:
-    metadata = kept["metadata"]
-    return metadata["uid"], metadata.get("labels"), kept.get("spec"), kept.get("status")
 
 
 def _seconds(value: object) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from oamkit.errors import ApiError, OamKitError
 from oamkit.kube import Client, Discovery, Object, Resource
-from oamkit.oam.flow import StoreWrite
 from oamkit.oam.kinds import FIELD_MANAGER
 from oamkit.oam.shape import quoted
+from oamkit.oam.stores import StoreWrite
 
 __all__ = ["StoreWriter"]
 

@@ -208,7 +208,8 @@ async def serving_webhooks(
     Raises:
         InputError: The address is taken.
     """
-    discovery = Discovery(client)
+    # A CRD, its definition and an application that uses it may be applied within a second.
+    discovery = Discovery(client, refresh_seconds=0.5)
     webhooks = Webhooks(lambda: ClusterLookups(client, discovery))
     runner = web.AppRunner(webhooks.application(), access_log=None, shutdown_timeout=2.0)
     await runner.setup()

@@ -9,7 +9,8 @@ import pytest
 
 from oamkit.errors import OamKitError
 from oamkit.oam import ApplicationConfiguration, flow, render, succeeded
-from oamkit.oam.flow import Flow, store_keys
+from oamkit.oam.dataparts import store_keys
+from oamkit.oam.flow import Flow
 from oamkit.oam.passing import Operation, Requirement
 from oamkit.oam.readiness import unmet
 from oamkit.oam.stores import perform, steps
