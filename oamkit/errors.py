@@ -243,4 +243,3 @@ class WaitTimeoutError(OamKitError):
         super().__init__(text, hint=hint)
         self.last_state = last_state
         self.events = tuple(events)
-

@@ -13,6 +13,7 @@ from scene import (
     APPLICATION_CONFIGURATIONS,
     DEPLOYMENTS,
     SCOPES,
+    SERVICES,
     Obj,
     Scene,
     application,
@@ -101,6 +102,19 @@ def test_11_1_e2_an_application_joins_its_scope_and_leaves_it_before_it_goes(
     play(plane, test)
 
 
+def uses(letters: str) -> list[Obj]:
+    return [
+        member("web")
+        | {
+            "parameterValues": [
+                {"name": "instance", "value": f"web-{letter}"},
+                {"name": "image", "value": "example.com/new"},
+            ]
+        }
+        for letter in letters
+    ]
+
+
 def test_11_1_e7_a_component_used_twice_is_healthy_when_all_its_pods_are_ready(
     plane: ControlPlane,
 ) -> None:
@@ -109,23 +123,18 @@ def test_11_1_e7_a_component_used_twice_is_healthy_when_all_its_pods_are_ready(
         await on.there(SCOPES, "health", is_whole(healthStatus="HEALTHY"))
         parameters = [
             {"name": "instance", "required": True, "fieldPaths": ["metadata.name"]},
-            {"name": "image", "fieldPaths": ["spec.template.spec.containers[0].image"]},
+            {"name": "image", "fieldPaths": ["spec.containers[0].image"]},
         ]
-        uses = [
-            member("web")
-            | {
-                "parameterValues": [
-                    {"name": "instance", "value": f"web-{letter}"},
-                    {"name": "image", "value": "example.com/new"},
-                ]
-            }
-            for letter in "ab"
-        ]
-        await on.create(component(deployment(None), parameters=parameters), application(*uses))
+        ports = [{"name": "http", "containerPort": 80}]
+        containers = [{"name": "web", "image": "example.com/old", "ports": ports}]
+        workload = oam("ContainerizedWorkload", "", {"containers": containers})
+        del workload["metadata"]
+        await on.create(component(workload, parameters=parameters), application(*uses("ab")))
         for letter in "ab":
             made = await on.there(DEPLOYMENTS, f"web-{letter}")
             (container,) = made["spec"]["template"]["spec"]["containers"]
             assert container["image"] == "example.com/new"
+            await on.there(SERVICES, f"web-{letter}")
         await on.there(
             SCOPES, "health", is_whole(healthStatus="UNHEALTHY", total=2, unhealthyWorkloads=2)
         )
@@ -137,6 +146,32 @@ def test_11_1_e7_a_component_used_twice_is_healthy_when_all_its_pods_are_ready(
         assert [c["targetWorkload"]["name"] for c in conditions] == ["web-a", "web-b"]
         assert conditions[0]["componentName"] == "web"
         assert conditions[0]["diagnosis"] == "web-a:Ready:1/1 web-b:Ready:1/1"
+
+    play(plane, test)
+
+
+def test_8_peers_that_come_and_go_are_told(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        parameters = [
+            {"name": "instance", "required": True, "fieldPaths": ["metadata.name"]},
+            {"name": "image", "fieldPaths": ["spec.template.spec.containers[0].image"]},
+        ]
+        await on.create(SCOPE, component(deployment(None), parameters=parameters))
+        await on.create(application(*uses("a")))
+        await make_ready(on, 1)
+        await on.there(
+            SCOPES, "health", is_whole(healthStatus="HEALTHY", total=1, healthyWorkloads=1)
+        )
+        # One more use of the component, which isn't in the scope itself.
+        more = [*uses("a"), {key: value for key, value in uses("b")[0].items() if key != "scopes"}]
+        await on.patch(APPLICATION_CONFIGURATIONS, "app", {"spec": {"components": more}})
+        unhealthy = is_whole(healthStatus="UNHEALTHY", total=1, unhealthyWorkloads=1)
+        await on.there(SCOPES, "health", unhealthy)
+        await on.patch(APPLICATION_CONFIGURATIONS, "app", {"spec": {"components": uses("a")}})
+        scope = await on.there(
+            SCOPES, "health", is_whole(healthStatus="HEALTHY", total=1, healthyWorkloads=1)
+        )
+        assert scope["status"]["healthConditions"][0]["diagnosis"] == "Ready:1/1 "
 
     play(plane, test)
 
