@@ -19,6 +19,7 @@ from oamkit.runtime.controllers import ApplicationController
 from oamkit.runtime.health import HealthScopeController
 from oamkit.runtime.leader import LeaderElection
 from oamkit.runtime.metrics import Metrics
+from oamkit.runtime.scaler import ManualScalerController
 from oamkit.runtime.serve import serving
 from oamkit.runtime.webhooks import WebhookSettings
 from oamkit.runtime.working import Context, Controller
@@ -32,6 +33,7 @@ CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     ApplicationController,
     ContainerizedWorkloadController,
     HealthScopeController,
+    ManualScalerController,
 )
 """All that the runtime runs."""
 
