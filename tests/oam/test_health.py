@@ -77,7 +77,7 @@ def composed(kind: tuple[str, str], *children: tuple[str, str]) -> Obj:
     ],
     ids=["healthy", "not ready", "no service", "no deployment"],
 )  # fmt: skip
-def test_a_composed_workload_is_as_healthy_as_what_it_made(
+def test_11_4_56_61_a_composed_workload_is_as_healthy_as_what_it_made(
     kind: tuple[str, str], cluster: list[Obj], status: str, diagnosis: str
 ) -> None:
     health = check(ref(kind), Copy(composed(kind, DEPLOYMENT, SERVICE), *cluster))
@@ -86,7 +86,9 @@ def test_a_composed_workload_is_as_healthy_as_what_it_made(
 
 
 @pytest.mark.parametrize("kind", [CW, POD_SPEC], ids=["11_4_56", "11_4_61"])
-def test_a_composed_workload_that_cannot_be_read_or_made_nothing(kind: tuple[str, str]) -> None:
+def test_11_4_56_61_a_composed_workload_that_cannot_be_read_or_made_nothing(
+    kind: tuple[str, str],
+) -> None:
     assert check(ref(kind), Copy()).status == UNHEALTHY
     health = check(ref(kind), Copy(composed(kind, DEPLOYMENT)))
     assert (health.status, health.diagnosis) == (

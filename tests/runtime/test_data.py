@@ -148,7 +148,7 @@ async def relabel(on: Scene, value: str) -> None:
         pytest.param("component", "trait", id="d4"),
     ],
 )
-def test_11_3_what_waits_is_made_when_its_data_comes(
+def test_11_3_d1_d2_d3_d4_what_waits_is_made_when_its_data_comes(
     plane: ControlPlane, source: str, target: str
 ) -> None:
     async def test(on: Scene) -> None:
