@@ -15,6 +15,7 @@ from scene import (
     application,
     component,
     play,
+    runtime,
 )
 from support.apiserver import ControlPlane
 
@@ -317,3 +318,31 @@ def test_5_5_a_pass_over_a_filled_store_writes_nothing(plane: ControlPlane) -> N
         assert await on.version(CONFIG_MAPS, "store") == version
 
     play(plane, test)
+
+
+def test_5_1_a_runtime_that_starts_anew_goes_on_waiting(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        async with runtime(plane, namespace=on.namespace):
+            await deploy(
+                on,
+                "component",
+                "trait",
+                [output(conditions=[HASH])],
+                [data_input(), {"inputStore": {**STORE, "operations": [put("spec.more", **taken("data.more"))]}}],
+            )  # fmt: skip
+            await waits(on, ("status.key not found in object", "data-input", ["spec.key"]))
+        async with runtime(plane, namespace=on.namespace):
+            await set_status(on, key="test", app_hash="hash-v1")
+            await waits(
+                on, (f"failed to get object ({on.namespace}/store)", "data-input", ["spec.more"])
+            )
+            store = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "store"}}
+            await on.create(store | {"data": {"more": "v"}})
+            made = await on.there(FOO, "data-input", seconds=5)
+            assert made["spec"] == {"key": "test", "more": "v"}
+        # What changed while nobody looked is passed on too.
+        await on.patch(CONFIG_MAPS, "store", {"data": {"more": "w"}})
+        async with runtime(plane, namespace=on.namespace):
+            await on.there(FOO, "data-input", lambda obj: obj["spec"]["more"] == "w")
+
+    play(plane, test, with_runtime=False)
