@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from oamkit.errors import InputError
 from oamkit.oam.containers import container_of, first_port
 from oamkit.oam.kinds import API_VERSION, CONTAINERIZED_WORKLOAD, Obj
 from oamkit.oam.metadata import NOT_COPIED
-from oamkit.oam.shape import kind_of, listing, mapping, text, texts
+from oamkit.oam.shape import listing, mapping, required_text, text, texts
 from oamkit.oam.volumes import Storage, storage_of
 
 __all__ = ["LABEL_WORKLOAD", "Translation", "config_maps", "translate"]
@@ -184,10 +183,7 @@ def _labels(workload: Obj) -> dict[str, str]:
 
 
 def _name(workload: Obj) -> str:
-    name = workload["metadata"]["name"]
-    if not isinstance(name, str):
-        raise InputError(f"expected a string, got {kind_of(name)}", field="metadata.name")
-    return name
+    return required_text(workload["metadata"], "name", "metadata")
 
 
 def _node_selector(spec: Obj) -> dict[str, str]:

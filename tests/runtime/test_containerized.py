@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from scene import (
     runtime,
 )
 from support.apiserver import ControlPlane
+
+from oamkit.kube import Client
 
 pytestmark = [pytest.mark.binaries, pytest.mark.e2e]
 
@@ -209,6 +212,27 @@ def test_6_a_restart_of_the_runtime_changes_nothing(plane: ControlPlane) -> None
             await on.create(containerized("next"))
             await on.there(WORKLOADS, "next", done)
         assert [await on.version(*each) for each in kinds] == before
+
+    play(plane, test, with_runtime=False)
+
+
+def test_6_passes_without_change_send_nothing(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        await on.create(containerized(config=[FILE], ports=PORTS))
+        sent: list[str] = []
+        original = Client.request
+
+        async def request(self: Client, method: str, path: str, **how: Any) -> Any:
+            sent.append(f"{method} {path}")
+            return await original(self, method, path, **how)
+
+        async with runtime(plane, namespace=on.namespace, resync=0.2):
+            await on.there(WORKLOADS, "web", done)
+            await asyncio.sleep(1)  # the Deployment's own controller comes to an end
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Client, "request", request)
+                await asyncio.sleep(1.5)
+        assert sent == []
 
     play(plane, test, with_runtime=False)
 
