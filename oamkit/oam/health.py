@@ -152,9 +152,14 @@ def _on_each_node(obj: Obj, *_: object) -> tuple[str, str]:
 
 
 def _composed(obj: Obj, reference: TypedReference, cluster: Cluster) -> tuple[str, str]:
-    """Judge a workload by the Deployment and the Service that it tells to have made."""
+    """Judge a workload by the Deployment and the Service that it tells to have made.
+
+    A ContainerizedWorkload without a port has no Service: it tells of a Deployment only.
+    """
     children = (obj.get("status") or {}).get("resources") or []
-    if len(children) != 2:
+    kinds = [child.get("kind") for child in children]
+    alone = reference.kind == CONTAINERIZED_WORKLOAD and kinds == ["Deployment"]
+    if len(children) != 2 and not alone:
         return (
             UNHEALTHY,
             f"cannot get child resource references of workload {reference.name}",

@@ -85,12 +85,20 @@ def test_11_4_56_61_a_composed_workload_is_as_healthy_as_what_it_made(
     assert health.target.uid == "uid-web"
 
 
+def test_8_a_containerized_workload_without_a_port_is_as_healthy_as_its_deployment() -> None:
+    assert check(ref(CW), Copy(composed(CW, DEPLOYMENT), ready(1, 1))).status == HEALTHY
+    assert check(ref(CW), Copy(composed(CW, DEPLOYMENT), ready(0, 1))).status == UNHEALTHY
+    assert check(ref(POD_SPEC), Copy(composed(POD_SPEC, DEPLOYMENT), ready(1, 1))).status == (
+        UNHEALTHY
+    )
+
+
 @pytest.mark.parametrize("kind", [CW, POD_SPEC], ids=["11_4_56", "11_4_61"])
 def test_11_4_56_61_a_composed_workload_that_cannot_be_read_or_made_nothing(
     kind: tuple[str, str],
 ) -> None:
     assert check(ref(kind), Copy()).status == UNHEALTHY
-    health = check(ref(kind), Copy(composed(kind, DEPLOYMENT)))
+    health = check(ref(kind), Copy(composed(kind, SERVICE)))
     assert (health.status, health.diagnosis) == (
         UNHEALTHY,
         "cannot get child resource references of workload web",
