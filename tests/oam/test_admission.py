@@ -224,8 +224,10 @@ def test_11_4_90_a_good_component_passes(operation: str) -> None:
         ),
         (
             {"type": "web"},
-            ("[spec.workload: the workload contains type info,"
-            " spec.workload: the workload data missing GVK, api = , kind = ,]"),
+            (
+                "[spec.workload: the workload contains type info,"
+                " spec.workload: the workload data missing GVK, api = , kind = ,]"
+            ),
         ),
     ],
 )
@@ -349,13 +351,17 @@ def test_11_4_84_all_that_is_wrong_is_told() -> None:
         (0, 'cannot get component "web": components.core.oam.dev "web" not found'),
         (
             1,
-            ('cannot get workload definition of component "web":'
-            ' workloaddefinitions.core.oam.dev "deployments.apps" not found'),
+            (
+                'cannot get workload definition of component "web":'
+                ' workloaddefinitions.core.oam.dev "deployments.apps" not found'
+            ),
         ),
         (
             2,
-            ('cannot get trait definition in component "web":'
-            ' traitdefinitions.core.oam.dev "foo.example.com" not found'),
+            (
+                'cannot get trait definition in component "web":'
+                ' traitdefinitions.core.oam.dev "foo.example.com" not found'
+            ),
         ),
     ],
 )
