@@ -1,13 +1,14 @@
 """The Open Application Model as pure functions over plain data: no cluster, no files.
 
 The way of one ApplicationConfiguration: :func:`needs` names the facts to look up, :func:`render` makes the
-:class:`Plan` from them, :func:`garbage` tells what an earlier plan left behind, :func:`succeeded` and :func:`failed`
+:class:`Plan` from them, :func:`flow` passes data on, :func:`garbage` tells what an earlier plan left behind, :func:`succeeded` and :func:`failed`
 write the status.
 """
 
 from oamkit.oam.application import ApplicationConfiguration
 from oamkit.oam.component import Component
 from oamkit.oam.definitions import ScopeDefinition, TraitDefinition
+from oamkit.oam.flow import Flow, flow
 from oamkit.oam.garbage import garbage
 from oamkit.oam.kinds import TypedReference
 from oamkit.oam.legacy import Conversion
@@ -22,6 +23,7 @@ __all__ = [
     "ApplicationConfiguration",
     "Component",
     "Conversion",
+    "Flow",
     "KindKey",
     "Membership",
     "Needs",
@@ -37,6 +39,7 @@ __all__ = [
     "World",
     "all_memberships",
     "failed",
+    "flow",
     "garbage",
     "history_labels",
     "history_of",

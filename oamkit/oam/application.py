@@ -6,7 +6,8 @@ through, but files that are rendered offline come straight from a person.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from oamkit.errors import InputError
 from oamkit.oam.kinds import Obj, TypedReference
@@ -156,6 +157,7 @@ class ApplicationConfiguration:
     Args:
         recorded: ``status.workloads``.
         history: ``status.historyWorkloads``, as references.
+        source: The object itself, for conditions that compare with any field of it.
 
     Example:
         >>> app = ApplicationConfiguration.parse({
@@ -175,6 +177,18 @@ class ApplicationConfiguration:
     components: tuple[ComponentEntry, ...]
     recorded: tuple[RecordedWorkload, ...] = ()
     history: tuple[TypedReference, ...] = ()
+    source: Obj = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def passes_data(self) -> bool:
+        """Whether a part passes data on or waits for it."""
+        return any(entry.data_outputs or entry.data_inputs for entry in self.entries())
+
+    def entries(self) -> Iterator[ComponentEntry | TraitEntry]:
+        """Yield each entry that stands for an object, in the order of applying."""
+        for entry in self.components:
+            yield entry
+            yield from entry.traits
 
     @classmethod
     def parse(cls, value: object) -> ApplicationConfiguration:
@@ -212,6 +226,7 @@ class ApplicationConfiguration:
                     listing(status.get("historyWorkloads"), "status.historyWorkloads")
                 )
             ),
+            source=data,
         )
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "generated_trait_name",
     "is_revision_of",
     "revision_component",
+    "revision_name",
     "trait_hash",
     "trait_names",
     "workload_name",
@@ -35,6 +36,16 @@ def revision_component(name: str) -> str:
     """
     match = _REVISION.fullmatch(name)
     return match["component"] if match else ""
+
+
+def revision_name(component: str, number: int) -> str:
+    """Return the name of a Component's revision; :func:`revision_component` is the way back.
+
+    Example:
+        >>> revision_name("a-b", 3)
+        'a-b-v3'
+    """
+    return f"{component}-v{number}"
 
 
 def is_revision_of(name: str, component: str) -> bool:

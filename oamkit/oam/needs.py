@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from oamkit.errors import OamKitError
 from oamkit.oam import legacy
 from oamkit.oam.application import ApplicationConfiguration, ComponentEntry
+from oamkit.oam.dataparts import data_objects
 from oamkit.oam.definitions import TraitDefinition
 from oamkit.oam.kinds import TRAIT_DEFINITION, TypedReference
+from oamkit.oam.render import render
 from oamkit.oam.resolve import resolve_component, resolve_scope_definition, trait_definition_names
 from oamkit.oam.scopes import all_memberships
 from oamkit.oam.world import KindKey, MissingFactError, ObjectKey, World, definition_key
@@ -50,7 +52,8 @@ class Needs:
 def needs(app: ApplicationConfiguration, world: World) -> Needs:
     """Return the facts that :func:`~oamkit.oam.render.render` wants and ``world`` doesn't have.
 
-    Call it until it returns nothing: facts lead to further ones, in at most four rounds.
+    Call it until it returns nothing: facts lead to further ones, in at most five rounds. They are those of
+    :func:`~oamkit.oam.flow.flow` too.
 
     Example:
         >>> app = ApplicationConfiguration.parse({
@@ -74,7 +77,16 @@ def needs(app: ApplicationConfiguration, world: World) -> Needs:
             _need_recorded(app, entry, world, wanted)
         _need_scopes(app, entry.scopes, world, wanted)
     left = scope_needs(app, world)
-    return Needs(wanted.objects | left.objects, wanted.kinds | left.kinds)
+    found = Needs(wanted.objects | left.objects, wanted.kinds | left.kinds)
+    if not found:  # what data comes from has its name only when all is rendered
+        _need_data(app, world, found)
+    return found
+
+
+def _need_data(app: ApplicationConfiguration, world: World, wanted: Needs) -> None:
+    with wanted.noting():
+        if app.passes_data:
+            wanted.objects |= data_objects(app, render(app, world)) - world.objects.keys()
 
 
 def scope_needs(app: ApplicationConfiguration, world: World) -> Needs:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from oamkit.errors import RenderError
-from oamkit.oam import fieldpath, legacy, naming, parameters
+from oamkit.oam import fieldpath, legacy, naming, parameters, scaling
 from oamkit.oam.application import (
     ApplicationConfiguration,
     ComponentEntry,
@@ -132,6 +132,7 @@ class _Renderer:
             with wrapping(f"cannot render trait for component {quoted(name)}"):
                 stamp(trait.obj, self.app, component=name, revision=revision, role=ROLE_TRAIT)
             _point(trait, TypedReference.to(workload))
+        scaling.adopt_count(workload, (trait.obj for trait in traits))
         return RenderedComponent(
             field=entry.field,
             name=name,

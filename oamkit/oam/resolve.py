@@ -25,6 +25,7 @@ from oamkit.oam.world import MissingFactError, ObjectKey, World, definition_key
 
 __all__ = [
     "component_key",
+    "definition_names",
     "resolve_component",
     "resolve_scope",
     "resolve_scope_definition",
@@ -129,10 +130,24 @@ def trait_definition_names(trait: Obj, world: World) -> tuple[str, ...]:
     Raises:
         RenderError: The cluster doesn't know the kind.
     """
-    label = _type_label(trait)
+    return definition_names(trait, world, LABEL_TRAIT_TYPE)
+
+
+def definition_names(obj: Obj, world: World, type_label: str) -> tuple[str, ...]:
+    """Return the names under which the definition of a workload or trait may stand; see above.
+
+    Args:
+        obj: The workload or trait.
+        world: It knows the object's kind, and the one that took over from it.
+        type_label: The label that names the definition right away, if the object has it.
+
+    Raises:
+        RenderError: The cluster doesn't know the kind.
+    """
+    label = _type_label(obj, type_label)
     if label:
         return (label,)
-    reference = TypedReference.to(trait)
+    reference = TypedReference.to(obj)
     api_version = served_api_version(reference.api_version, reference.kind, world)
     kind = world.kind(api_version, reference.kind)
     if kind is None:
@@ -146,10 +161,10 @@ def trait_definition_names(trait: Obj, world: World) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _type_label(trait: Obj) -> str:
-    metadata = trait.get("metadata")
+def _type_label(obj: Obj, key: str) -> str:
+    metadata = obj.get("metadata")
     labels = metadata.get("labels") if isinstance(metadata, dict) else None
-    label = labels.get(LABEL_TRAIT_TYPE) if isinstance(labels, dict) else None
+    label = labels.get(key) if isinstance(labels, dict) else None
     return label if isinstance(label, str) else ""
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from oamkit.errors import OamKitError
 from oamkit.kube import Connection
 from oamkit.runtime.manager import Settings, run
+from oamkit.runtime.webhooks import WebhookSettings
 
 __all__ = ["main"]
 
@@ -34,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             leader_election=options.enable_leader_election,
             lease_namespace=options.leader_election_namespace or connection.namespace,
             resync=options.long_wait,
+            revision_limit=options.revision_limit,
+            apply_once_only=options.apply_once_only,
+            webhooks=_webhooks(options, connection.namespace) if options.use_webhook else None,
         )
         asyncio.run(run(settings))
     except OamKitError as error:
@@ -41,6 +45,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"oam-runtime: {error}", file=sys.stderr)  # noqa: T201 - it is a program
         return 1
     return 0
+
+
+def _webhooks(options: argparse.Namespace, namespace: str) -> WebhookSettings:
+    service = options.webhook_service
+    return WebhookSettings(
+        address=("", options.webhook_port),
+        cert_dir=options.webhook_cert_dir,
+        names=tuple(f"{service}.{namespace}{end}" for end in ("", ".svc", ".svc.cluster.local")),
+        secret=(namespace, options.webhook_secret or service),
+        configuration=options.webhook_configuration,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,6 +82,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--long-wait", type=_duration, default=600.0, metavar="DURATION",
         help="time between two safety looks at everything, e.g. 10m (the default); 0 for none")  # fmt: skip
+    add("--revision-limit", type=_count, default=50, metavar="N",
+        help="how many revisions of each Component are kept, besides those in use; default 50")  # fmt: skip
+    add(
+        "--apply-once-only",
+        action="store_true",
+        help="leave objects that others changed alone until their application or Component changes",
+    )
+    add("--use-webhook", action="store_true", help="serve the admission webhooks")
+    add("--webhook-port", type=_port, default=9443, metavar="PORT", help="default 9443")
+    add("--webhook-cert-dir", type=Path, metavar="FOLDER",
+        help="of tls.crt and tls.key; default: certificates of our own, in a Secret")  # fmt: skip
+    add("--webhook-service", default="oam-kubernetes-runtime-webhook", metavar="NAME",
+        help="the Service, in our namespace, that certificates of our own are for")  # fmt: skip
+    add("--webhook-secret", metavar="NAME",
+        help="where certificates of our own are kept; default: named like the Service")  # fmt: skip
+    add("--webhook-configuration", default="", metavar="NAME",
+        help="the MutatingWebhookConfiguration and ValidatingWebhookConfiguration that shall trust certificates of our own")  # fmt: skip
     add("--log-format", choices=("text", "json"), default="text")
     add("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     add("--debug-logs", action="store_true", help="the same as --log-level debug")
@@ -80,6 +112,18 @@ def _address(text: str) -> tuple[str, int] | None:
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"expected host:port such as 127.0.0.1:8080, got {text!r}")
     return host.strip("[]"), int(port)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text!r}")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a port of 1 to 65535, got {text!r}")
+    return int(text)
 
 
 def _duration(text: str) -> float:

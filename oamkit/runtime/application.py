@@ -6,9 +6,13 @@ from oamkit.errors import ClusterError, OamKitError
 from oamkit.kube import Client, Discovery, Informer, Key, Object
 from oamkit.oam import (
     ApplicationConfiguration,
+    Flow,
     Plan,
+    RenderedComponent,
+    RenderedTrait,
     World,
     failed,
+    flow,
     garbage,
     history_labels,
     history_of,
@@ -19,13 +23,17 @@ from oamkit.oam import (
 )
 from oamkit.oam.conditions import CONVERTED
 from oamkit.oam.kinds import FIELD_MANAGER
+from oamkit.oam.resolve import component_key
+from oamkit.oam.revisions import is_recorded
 from oamkit.runtime.applier import Applier
 from oamkit.runtime.events import EventRecorder, EventType, now
 from oamkit.runtime.facts import Facts
 from oamkit.runtime.finalizer import ScopeFinalizer
 from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS
 from oamkit.runtime.passes import PassFailedError, wrapping
+from oamkit.runtime.revisions import RevisionReconciler
 from oamkit.runtime.scopes import ScopeWriter
+from oamkit.runtime.stores import StoreWriter
 
 __all__ = ["ApplicationReconciler"]
 
@@ -40,6 +48,7 @@ class ApplicationReconciler:
         facts: What rendering needs.
         applier: Writes objects.
         events: Tells what was done.
+        revisions: Records Components.
     """
 
     def __init__(
@@ -50,6 +59,7 @@ class ApplicationReconciler:
         facts: Facts,
         applier: Applier,
         events: EventRecorder,
+        revisions: RevisionReconciler,
     ) -> None:
         self._client = client
         self._discovery = discovery
@@ -57,7 +67,9 @@ class ApplicationReconciler:
         self._facts = facts
         self._applier = applier
         self._events = events
+        self._revisions = revisions
         self._scopes = ScopeWriter(client, discovery)
+        self._stores = StoreWriter(client, discovery)
         self._finalizer = ScopeFinalizer(client, facts, self._scopes)
 
     async def reconcile(self, key: Key) -> bool:
@@ -90,30 +102,36 @@ class ApplicationReconciler:
             new = await self._pass(key, obj)
         except PassFailedError as error:
             self._emit(obj, "Warning", error.reason, error.cause.message)
-            await self._write_status(obj, failed(bare, status, error.message, now=now()))
+            new = failed(bare, status, error.message, now=now(), unsatisfied=error.unsatisfied)
+            await self._write_status(obj, new)
             return False
-        await self._write_status(obj, new)
+        if new is not None:
+            await self._write_status(obj, new)
         return True
 
-    async def _pass(self, key: Key, obj: Object) -> Object:
+    async def _pass(self, key: Key, obj: Object) -> Object | None:
+        """Return the status to write; ``None`` if a Component's revision must be recorded first, which makes the next pass."""
         try:
             app = ApplicationConfiguration.parse(obj)
             world = await self._facts.gather(key, app, lambda world: needs(app, world))
-            plan = render(app, world)
+            if self._waits_for_revision(app, world):
+                return None
+            passed = flow(app, render(app, world), world)
         except ClusterError:
             raise
         except OamKitError as error:
             raise PassFailedError(
                 "CannotRenderComponents", "cannot render components", error
             ) from error
+        plan = passed.plan
         self._tell_conversions(obj, plan)
         try:
-            changed = await self._apply(key, app, plan, world)
+            changed = await self._apply(key, app, passed, world)
         except ClusterError:
             raise
         except OamKitError as error:
             raise PassFailedError(
-                "CannotApplyComponents", "cannot apply components", error
+                "CannotApplyComponents", "cannot apply components", error, passed.unsatisfied
             ) from error
         if changed:
             # The 2020 controller tells these two on every pass; here they mean that something happened.
@@ -127,29 +145,58 @@ class ApplicationReconciler:
             plan,
             now=now(),
             history=await self._history(key, app, plan),
+            unsatisfied=passed.unsatisfied,
         )
 
+    def _waits_for_revision(self, app: ApplicationConfiguration, world: World) -> bool:
+        waits = False
+        for entry in app.components:
+            component = world.objects.get(component_key(app, entry))
+            if entry.revision_name or not isinstance(component, dict) or is_recorded(component):
+                continue
+            waits = True
+            fault = self._revisions.fault((app.namespace, entry.name))
+            if fault is not None:
+                raise fault
+        return waits
+
     async def _apply(
-        self, key: Key, app: ApplicationConfiguration, plan: Plan, world: World
+        self, key: Key, app: ApplicationConfiguration, passed: Flow, world: World
     ) -> bool:
         changed = False
-        for component in plan.components:
+        for component in passed.plan.components:
             with wrapping("cannot apply workload", component.reference.name):
-                changed |= await self._applier.apply(key, app, component.workload)
+                changed |= await self._apply_part(key, app, passed, component)
             for trait in component.traits:
                 ref = trait.reference
                 with wrapping("cannot apply trait", ref.api_version, ref.kind, ref.name):
-                    changed |= await self._applier.apply(key, app, trait.obj)
+                    changed |= await self._apply_part(key, app, passed, trait)
             for scope in component.scopes:
                 ref = scope.reference
                 with wrapping("cannot apply scope", ref.api_version, ref.kind, ref.name):
                     changed |= await self._scopes.join(
                         world, app.namespace, scope, component.reference
                     )
-        for membership in left_memberships(app, plan):
+        for membership in left_memberships(app, passed.plan):
             ref = membership.scope
             with wrapping("cannot apply scope", ref.api_version, ref.kind, ref.name):
                 changed |= await self._scopes.leave(world, app.namespace, membership)
+        return changed
+
+    async def _apply_part(
+        self,
+        key: Key,
+        app: ApplicationConfiguration,
+        passed: Flow,
+        part: RenderedComponent | RenderedTrait,
+    ) -> bool:
+        changed = False
+        if part.field in passed.waiting:
+            await self._applier.follow(key, part.obj)
+        else:
+            changed = await self._applier.apply(key, app, part.obj)
+        for write in passed.stores.get(part.field, ()):
+            changed |= await self._stores.write(write, app.namespace)
         return changed
 
     async def _collect_garbage(

@@ -6,26 +6,16 @@ watch shows that a field of ours was changed or the object is gone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from oamkit.errors import ApiError, OamKitError
 from oamkit.kube import Client, Discovery, EventType, Key, Object, Resource
 from oamkit.oam import ApplicationConfiguration, TypedReference
 from oamkit.oam.kinds import FIELD_MANAGER, Obj
 from oamkit.oam.shape import quoted
 from oamkit.runtime import children
+from oamkit.runtime.ledger import Ledger, Place
 from oamkit.runtime.watches import Watches
 
 __all__ = ["Applier"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Applied:
-    """What we know of an object since we applied it."""
-
-    desired: str
-    uid: str
-    owned: str
 
 
 class Applier:
@@ -35,13 +25,19 @@ class Applier:
         client: The open client.
         discovery: The kinds that are served.
         watches: Watches over what applications made, with :func:`oamkit.runtime.children.project`.
+        once: Whether objects that were made are left alone until their application or component changes
+            (``--apply-once-only``, contract 2.4).
     """
 
-    def __init__(self, client: Client, discovery: Discovery, watches: Watches[Key]) -> None:
+    def __init__(
+        self, client: Client, discovery: Discovery, watches: Watches[Key], *, once: bool = False
+    ) -> None:
         self._client = client
         self._discovery = discovery
         self._watches = watches
-        self._applied: dict[Key, dict[tuple[Resource, str], _Applied]] = {}
+        self._ledger = Ledger()
+        self._once = once
+        self._waiting: dict[Key, set[Place]] = {}
 
     async def apply(self, user: Key, app: ApplicationConfiguration, obj: Obj) -> bool:
         """Make an object what is desired.
@@ -68,30 +64,32 @@ class Applier:
         live = informer.items.get((app.namespace, name))
         if live is not None:
             _check_controller(live, app)
-        desired = children.digest(obj)
-        before = self._applied.setdefault(user, {}).get((resource, name))
-        if (
-            before is not None
-            and live is not None
-            and before == _Applied(desired, live["metadata"]["uid"], children.owned(live))
-        ):
+        place = resource, name
+        if self._ledger.stands(user, place, obj, live):
+            return False
+        late = place in self._waiting.get(user, ())
+        if live is not None and self._once and not late and children.is_same_release(live, obj):
+            self._ledger.note(user, place, obj, live)
             return False
         written = await self._write(resource, obj, app)
-        child = children.project(written)
-        self._applied[user][resource, name] = _Applied(
-            desired, child["metadata"]["uid"], children.owned(child)
-        )
+        self._ledger.note(user, place, obj, children.project(written))
+        if late:
+            self._waiting[user].discard(place)
         return live is None or _version(live) != _version(written)
+
+    async def follow(self, user: Key, obj: Obj) -> None:
+        """Watch the kind of an object that isn't applied in this pass: what waits for it must hear of it."""
+        resource = await self._resource(obj["apiVersion"], obj["kind"])
+        if resource is not None:
+            await self._watches.tried(resource, user)
+            # With ``once`` it is written all the same when the data is there.
+            self._waiting.setdefault(user, set()).add((resource, obj["metadata"]["name"]))
 
     def is_news(self, user: Key, resource: Resource, kind: EventType, new: Object | None) -> bool:
         """Whether a change of a child is worth a pass: it isn't if all that we applied still stands."""
         if kind == "DELETED" or new is None:
             return True
-        before = self._applied.get(user, {}).get((resource, new["metadata"]["name"]))
-        return before is None or (before.uid, before.owned) != (
-            new["metadata"]["uid"],
-            children.owned(new),
-        )
+        return self._ledger.is_news(user, (resource, new["metadata"]["name"]), new)
 
     async def delete(self, app: ApplicationConfiguration, reference: TypedReference) -> bool:
         """Delete an object that the application made; one that belongs to somebody else stays.
@@ -130,13 +128,15 @@ class Applier:
             resource = await self._resource(reference.api_version, reference.kind)
             if resource is not None:
                 kept.add((resource, reference.name))
-        applied = self._applied.get(user, {})
-        self._applied[user] = {key: value for key, value in applied.items() if key in kept}
+        self._ledger.keep(user, kept)
+        if user in self._waiting:
+            self._waiting[user] &= kept
         self._watches.keep(user, {resource for resource, _ in kept})
 
     def forget(self, user: Key) -> None:
         """Drop what is remembered of an application that is gone."""
-        self._applied.pop(user, None)
+        self._ledger.forget(user)
+        self._waiting.pop(user, None)
         self._watches.keep(user, set())
 
     async def _resource(self, api_version: str, kind: str) -> Resource | None:

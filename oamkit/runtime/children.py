@@ -11,12 +11,30 @@ import hashlib
 import json
 
 from oamkit.kube import Json, Object
-from oamkit.oam.kinds import APPLICATION_CONFIGURATION, FIELD_MANAGER, GROUP, LABEL_APP, group_of
+from oamkit.oam.kinds import (
+    ANNOTATION_GENERATION,
+    APPLICATION_CONFIGURATION,
+    FIELD_MANAGER,
+    GROUP,
+    LABEL_APP,
+    LABEL_COMPONENT,
+    LABEL_REVISION,
+    group_of,
+)
 
-__all__ = ["application_names", "controller_of", "digest", "owned", "project"]
+__all__ = [
+    "application_names",
+    "controller_of",
+    "digest",
+    "is_same_release",
+    "owned",
+    "project",
+    "project_by_controller",
+]
 
 OWNED = "oamkit-owned"
 """Where :func:`project` puts the digest; no field of an API object has such a name."""
+_RELEASE = (LABEL_REVISION, LABEL_COMPONENT, LABEL_APP)
 
 
 def digest(value: Json) -> str:
@@ -26,7 +44,17 @@ def digest(value: Json) -> str:
 
 
 def project(obj: Object) -> Object:
-    """The part of an object that is kept."""
+    """The part of an object of an application that is kept."""
+    return _projected(obj, FIELD_MANAGER)
+
+
+def project_by_controller(obj: Object) -> Object:
+    """The part that is kept of an object whose field manager is the UID of its controller."""
+    controller = controller_of(obj)
+    return _projected(obj, controller["uid"] if controller else "")
+
+
+def _projected(obj: Object, manager: str) -> Object:
     metadata = obj["metadata"]
     kept = {
         key: metadata[key]
@@ -41,7 +69,22 @@ def project(obj: Object) -> Object:
         )
         if key in metadata
     }
-    return {"metadata": kept, OWNED: _record(metadata)}
+    generation = (metadata.get("annotations") or {}).get(ANNOTATION_GENERATION)
+    if generation is not None:
+        kept["annotations"] = {ANNOTATION_GENERATION: generation}
+    return {"metadata": kept, OWNED: _record(metadata, manager)}
+
+
+def is_same_release(live: Object, desired: Object) -> bool:
+    """Whether a workload or trait was made from the same state of its application and component (contract 2.4)."""
+    old, new = (
+        (
+            (obj["metadata"].get("annotations") or {}).get(ANNOTATION_GENERATION),
+            *((obj["metadata"].get("labels") or {}).get(label) for label in _RELEASE),
+        )
+        for obj in (live, desired)
+    )
+    return old == new
 
 
 def owned(child: Object) -> str:
@@ -72,10 +115,10 @@ def application_names(obj: Object) -> set[str]:
     return names - {""}
 
 
-def _record(metadata: Object) -> str:
+def _record(metadata: Object, manager: str) -> str:
     for entry in metadata.get("managedFields") or ():
         if (
-            entry.get("manager") == FIELD_MANAGER
+            entry.get("manager") == manager
             and entry.get("operation") == "Apply"
             and not entry.get("subresource")
         ):

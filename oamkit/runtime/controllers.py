@@ -1,89 +1,73 @@
-"""A controller: what it watches, its queue, and its workers. The manager runs all that :data:`CONTROLLERS` lists."""
+"""The controller of applications: what it watches, its queue, and its workers."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from oamkit.errors import ApiError, ClusterError
-from oamkit.kube import Client, Discovery, EventType, Informer, Key, Object, Resource, key_of
+from oamkit.kube import Discovery, EventType, Informer, Key, Object, Resource, key_of
 from oamkit.oam import KindKey, ObjectKey
 from oamkit.oam.kinds import LABEL_APP
+from oamkit.oam.revisions import CONTROLLER_REVISION, is_recorded
 from oamkit.runtime import children
 from oamkit.runtime.application import ApplicationReconciler
 from oamkit.runtime.applier import Applier
 from oamkit.runtime.events import EventRecorder
 from oamkit.runtime.facts import Facts
 from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS, COMPONENTS, CRDS, DEFINITIONS
-from oamkit.runtime.metrics import Metrics
 from oamkit.runtime.queue import WorkQueue
+from oamkit.runtime.revisions import RevisionReconciler
 from oamkit.runtime.watches import Watches
+from oamkit.runtime.working import Context, lean, work
 
-__all__ = ["CONTROLLERS", "ApplicationController", "Controller"]
+__all__ = ["ApplicationController"]
 
 log = logging.getLogger(__name__)
 
 WORKERS = 8
 """How many applications are worked on at the same time: a pass waits for the API server most of its time."""
-
-
-class Controller(Protocol):
-    """A part of the runtime that watches kinds of its own."""
-
-    async def run(self) -> None:
-        """Watch and work until cancelled."""
-        ...  # pragma: no cover - a protocol
-
-    def not_ready(self) -> str:
-        """Why it doesn't see the cluster yet; ``""`` if it does."""
-        ...  # pragma: no cover - a protocol
-
-    def depth(self) -> int:
-        """How many objects wait for a worker."""
-        ...  # pragma: no cover - a protocol
+RECORDERS = 4
+"""How many Components are recorded at the same time."""
 
 
 class ApplicationController:
     """Reconciles ApplicationConfigurations.
 
-    What makes an application's next pass: a change of itself; of a Component, definition, scope or kind that its last pass
-    asked for, found or not; of an object that it made; the safety net ``resync``.
+    Components are recorded here too (contract 4): their applications wait for it.
+
+    What makes an application's next pass: a change of itself; of a Component, definition, scope, data store or kind that
+    its last pass asked for, found or not; of an object that it made, if that isn't any more what was applied or gives data; the safety net ``resync``.
 
     Args:
-        client: The open client.
-        namespace: Only this namespace; all by default.
-        resync: Seconds after which every application is looked at, whatever happened; 0 is never.
-        metrics: Counts the passes.
-        instance: Which of several replicas this is, for events.
+        context: What it works with.
     """
 
     name: Final = "applicationconfiguration"
 
-    def __init__(
-        self,
-        client: Client,
-        *,
-        namespace: str | None,
-        resync: float,
-        metrics: Metrics,
-        instance: str,
-    ) -> None:
-        self._metrics = metrics
+    def __init__(self, context: Context) -> None:
+        client, namespace = context.client, context.namespace
+        self._metrics = context.metrics
         self._discovery = Discovery(client)
         self._queue: WorkQueue[Key] = WorkQueue()
+        self._unrecorded: WorkQueue[Key] = WorkQueue()
         self._apps = Informer(
-            client, APPLICATION_CONFIGURATIONS, namespace=namespace, resync=resync, transform=_lean
+            client,
+            APPLICATION_CONFIGURATIONS,
+            namespace=namespace,
+            resync=context.resync,
+            transform=lean,
         )
+        self._components = Informer(client, COMPONENTS, namespace=namespace, transform=lean)
         self._parts = [
-            Informer(client, COMPONENTS, namespace=namespace, transform=_lean),
-            *(Informer(client, resource, transform=_lean) for resource in DEFINITIONS),
+            self._components,
+            *(Informer(client, resource, transform=lean) for resource in DEFINITIONS),
         ]
         self._crds = Informer(client, CRDS, transform=_lean_crd)
         self._scopes: Watches[Key] = Watches(
-            client, self._scope_changed, namespace=namespace, transform=_lean
+            client, self._scope_changed, namespace=namespace, transform=lean
         )
         self._children: Watches[Key] = Watches(
             client,
@@ -92,18 +76,37 @@ class ApplicationController:
             label_selector=LABEL_APP,
             transform=children.project,
         )
-        self._facts = Facts(client, self._discovery, self._parts, self._scopes)
-        self._applier = Applier(client, self._discovery, self._children)
-        self._events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", instance)
+        self._stores: Watches[Key] = Watches(
+            client, self._fact_changed, namespace=namespace, transform=_bare
+        )
+        self._facts = Facts(client, self._discovery, self._parts, self._scopes, self._stores)
+        self._applier = Applier(
+            client, self._discovery, self._children, once=context.apply_once_only
+        )
+        self._events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", context.instance)
+        self._revisions = RevisionReconciler(
+            client,
+            self._components,
+            self._apps,
+            limit=context.revision_limit,
+            changed=self._revision_changed,
+        )
         self._reconciler = ApplicationReconciler(
-            client, self._discovery, self._apps, self._facts, self._applier, self._events
+            client,
+            self._discovery,
+            self._apps,
+            self._facts,
+            self._applier,
+            self._events,
+            self._revisions,
         )
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """See :meth:`Controller.run`."""
         self._apps.subscribe(lambda _, old, new: self._queue.add(key_of(new or old or {})))
-        for informer in self._parts:
+        self._components.subscribe(self._component_changed)
+        for informer in self._parts[1:]:
             informer.subscribe(self._follow(informer.resource))
         self._crds.subscribe(self._crd_changed)
         informers = [self._apps, *self._parts, self._crds]
@@ -115,12 +118,32 @@ class ApplicationController:
                 # Not before all parts are known: else an application would be told that its Components are missing.
                 for informer in [self._apps, *self._parts]:
                     await informer.synced.wait()
+                for _ in range(RECORDERS):
+                    group.create_task(
+                        work(
+                            COMPONENTS.kind.lower(),
+                            self._unrecorded,
+                            self._revisions.reconcile,
+                            self._components,
+                            self._metrics,
+                        )
+                    )
                 for _ in range(WORKERS):
-                    group.create_task(self._work())
+                    group.create_task(
+                        work(
+                            self.name,
+                            self._queue,
+                            self._reconciler.reconcile,
+                            self._apps,
+                            self._metrics,
+                        )
+                    )
         finally:
             self._queue.close()
+            self._unrecorded.close()
             await self._children.close()
             await self._scopes.close()
+            await self._stores.close()
             await self._events.drain(0.0)
 
     def not_ready(self) -> str:
@@ -133,30 +156,7 @@ class ApplicationController:
 
     def depth(self) -> int:
         """See :meth:`Controller.depth`."""
-        return len(self._queue)
-
-    async def _work(self) -> None:
-        while True:
-            key = await self._queue.get()
-            started = time.monotonic()
-            failed = True
-            try:
-                failed = not await self._reconciler.reconcile(key)
-            except ClusterError as error:
-                log.warning("%s/%s: %s", *key, error.message)
-            except ApiError as error:
-                # 409: somebody else wrote the object; the change is on its way to us.
-                level = logging.DEBUG if error.status in (404, 409) else logging.WARNING
-                log.log(level, "%s/%s: %s", *key, error.message)
-            except Exception:  # a fault in one application must not stop the others
-                log.exception("%s/%s: the pass failed", *key)
-            finally:
-                self._queue.done(key, failed=failed)
-                if key not in self._apps.items:
-                    self._queue.forget(key)
-                result = "error" if failed else "success"
-                self._metrics.observe(self.name, result, time.monotonic() - started)
-            await asyncio.sleep(0)  # passes that change nothing don't wait for anything
+        return len(self._queue) + len(self._unrecorded)
 
     def _follow(
         self, resource: Resource
@@ -170,6 +170,22 @@ class ApplicationController:
         fact = ObjectKey(resource.api_version, resource.kind, namespace, name)
         for user in self._facts.uses.of(fact):
             self._queue.add(user)
+
+    def _component_changed(self, kind: EventType, old: Object | None, new: Object | None) -> None:
+        """Have its spec recorded, or tell its applications of what was; a label isn't their concern."""
+        if new is not None and not is_recorded(new):
+            self._unrecorded.add(key_of(new))
+        if old is None or new is None or _recorded(old) != _recorded(new):
+            self._fact_changed(COMPONENTS, kind, old, new)
+
+    def _revision_changed(self, component: Key, revision: str) -> None:
+        namespace, name = component
+        facts = [ObjectKey(COMPONENTS.api_version, COMPONENTS.kind, namespace, name)]
+        if revision:
+            facts.append(ObjectKey(*CONTROLLER_REVISION, namespace, revision))
+        for fact in facts:
+            for user in self._facts.uses.of(fact):
+                self._queue.add(user)
 
     def _scope_changed(
         self, resource: Resource, kind: EventType, old: Object | None, new: Object | None
@@ -185,6 +201,7 @@ class ApplicationController:
         for obj in (old, new):
             if obj is not None:
                 names |= children.application_names(obj)
+        self._fact_changed(resource, kind, old, new)  # who waits for its data
         namespace, _ = key_of(new or old or {})
         for name in names:
             user = namespace, name
@@ -214,13 +231,14 @@ class ApplicationController:
             self._queue.add(user)
 
 
-CONTROLLERS: Final[tuple[type[ApplicationController], ...]] = (ApplicationController,)
+def _recorded(component: Object) -> object:
+    return (component.get("status") or {}).get("latestRevision"), is_recorded(component)
 
 
-def _lean(obj: Object) -> Object:
-    """An object without the record of who wrote what: it is as large as the rest, and not read."""
-    metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
-    return {**obj, "metadata": metadata}
+def _bare(obj: Object) -> Object:
+    """Of an object, which one it is and in which state."""
+    kept = ("name", "namespace", "uid", "resourceVersion")
+    return {"metadata": {key: obj["metadata"][key] for key in kept if key in obj["metadata"]}}
 
 
 def _lean_crd(crd: Object) -> Object:

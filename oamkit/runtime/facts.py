@@ -9,6 +9,7 @@ from typing import TypeAlias
 from oamkit.errors import ApiError, OamKitError
 from oamkit.kube import Client, Discovery, Informer, Key, Object, Resource
 from oamkit.oam import ApplicationConfiguration, KindKey, Needs, ObjectKey, ServedKind, World
+from oamkit.oam.dataparts import store_keys
 from oamkit.oam.world import KindFact, ObjectFact
 from oamkit.runtime.uses import Uses
 from oamkit.runtime.watches import Watches
@@ -28,7 +29,8 @@ class Facts:
         client: The open client.
         discovery: The kinds that are served.
         informers: Of the kinds that applications are made of: Components and definitions.
-        scopes: Watches for everything else that an application names: its scopes.
+        scopes: Watches for the scopes that applications name; they keep what they see.
+        stores: Watches for their data stores; these tell changes only, for a store may be any ConfigMap.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class Facts:
         discovery: Discovery,
         informers: Iterable[Informer],
         scopes: Watches[Key],
+        stores: Watches[Key],
     ) -> None:
         self.uses: Uses[Key, Fact] = Uses()
         self._client = client
         self._discovery = discovery
         self._scopes = scopes
+        self._stores = stores
         self._informers: Mapping[KindKey, Informer] = {
             KindKey(informer.resource.api_version, informer.resource.kind): informer
             for informer in informers
@@ -60,6 +64,7 @@ class Facts:
         """
         world = World()
         watched: set[Resource] = set()
+        stored: set[Resource] = set()
         for _ in range(ROUNDS):
             wanted = asking(world)
             if not wanted:
@@ -68,7 +73,7 @@ class Facts:
             kinds, objects = list(wanted.kinds), list(wanted.objects)
             kind_facts = await asyncio.gather(*(self._kind(key) for key in kinds))
             object_facts = await asyncio.gather(
-                *(self._object(key, user, app, watched) for key in objects)
+                *(self._object(key, user, app, watched, stored) for key in objects)
             )
             world = world.with_facts(
                 dict(zip(objects, object_facts, strict=True)),
@@ -76,12 +81,14 @@ class Facts:
             )
         self.uses.replace(user, [*world.objects, *world.kinds])
         self._scopes.keep(user, watched)
+        self._stores.keep(user, stored)
         return world
 
     def forget(self, user: Key) -> None:
         """Drop what is noted of an application that is gone."""
         self.uses.replace(user, ())
         self._scopes.keep(user, set())
+        self._stores.keep(user, set())
 
     async def _kind(self, key: KindKey) -> KindFact:
         try:
@@ -91,7 +98,12 @@ class Facts:
         return ServedKind(resource.plural, namespaced=resource.namespaced) if resource else None
 
     async def _object(
-        self, key: ObjectKey, user: Key, app: ApplicationConfiguration, watched: set[Resource]
+        self,
+        key: ObjectKey,
+        user: Key,
+        app: ApplicationConfiguration,
+        watched: set[Resource],
+        stored: set[Resource],
     ) -> ObjectFact:
         place = key.namespace, key.name
         informer = self._informers.get(KindKey(key.api_version, key.kind))
@@ -104,6 +116,9 @@ class Facts:
             if key in _scopes_of(app):
                 watched.add(resource)
                 return (await self._scopes.synced(resource, user)).items.get(place)
+            if app.passes_data and key in store_keys(app):
+                stored.add(resource)
+                await self._stores.tried(resource, user)  # first watched, then read: no gap between
             return await self._read(resource, key)
         except OamKitError as error:
             return error

@@ -8,20 +8,34 @@ import os
 import signal
 import socket
 import uuid
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from typing import Final
 
 from oamkit.kube import Client, Connection
-from oamkit.runtime.controllers import CONTROLLERS, Controller
+from oamkit.runtime.containerized import ContainerizedWorkloadController
+from oamkit.runtime.controllers import ApplicationController
+from oamkit.runtime.health import HealthScopeController
 from oamkit.runtime.leader import LeaderElection
 from oamkit.runtime.metrics import Metrics
+from oamkit.runtime.scaler import ManualScalerController
 from oamkit.runtime.serve import serving
+from oamkit.runtime.webhooks import WebhookSettings
+from oamkit.runtime.working import Context, Controller
 
 __all__ = ["LEASE_NAME", "Settings", "run"]
 
 log = logging.getLogger(__name__)
 
 LEASE_NAME = "oam-kubernetes-runtime"
+CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
+    ApplicationController,
+    ContainerizedWorkloadController,
+    HealthScopeController,
+    ManualScalerController,
+)
+"""All that the runtime runs."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,9 @@ class Settings:
     ``leader_election`` whether only one replica works
     ``lease_namespace`` where the lease is
     ``resync``          seconds between two safety looks at everything; 0 is never
+    ``revision_limit``  how many revisions of a Component are kept, besides those in use
+    ``apply_once_only`` whether objects are left alone until their application changes
+    ``webhooks``        how the admission webhooks are served; ``None`` serves none
     ==================  ===============================================================
     """
 
@@ -44,6 +61,9 @@ class Settings:
     leader_election: bool = False
     lease_namespace: str = "default"
     resync: float = 600.0
+    revision_limit: int = 50
+    apply_once_only: bool = False
+    webhooks: WebhookSettings | None = None
 
 
 async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
@@ -69,19 +89,23 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
             }
         )
         instance = os.environ.get("POD_NAME") or socket.gethostname()
-        controllers += [
-            make(
-                client,
-                namespace=settings.namespace,
-                resync=settings.resync,
-                metrics=metrics,
-                instance=instance,
-            )
-            for make in CONTROLLERS
-        ]
+        context = Context(
+            client,
+            metrics,
+            namespace=settings.namespace,
+            resync=settings.resync,
+            instance=instance,
+            revision_limit=settings.revision_limit,
+            apply_once_only=settings.apply_once_only,
+        )
+        controllers += [make(context) for make in CONTROLLERS]
         working = asyncio.Event()
+        webhooks_not_ready = _nothing
 
         def not_ready() -> str:
+            reason = webhooks_not_ready()
+            if reason:
+                return reason
             # A replica that waits for the lease is ready: it couldn't take over sooner.
             if not working.is_set():
                 return ""
@@ -93,7 +117,15 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
             name=LEASE_NAME,
             identity=f"{instance}_{uuid.uuid4().hex[:8]}",
         )
-        async with serving(settings.address, metrics, not_ready):
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(serving(settings.address, metrics, not_ready))
+            if settings.webhooks is not None:
+                # Not before it is needed: certificates cost memory.
+                from oamkit.runtime.trust import admitting
+
+                webhooks_not_ready = await stack.enter_async_context(
+                    admitting(client, settings.webhooks)
+                )
             log.info("the runtime has started on %s", settings.connection.server)
             work = asyncio.create_task(_lead(settings, election, controllers, working))
             waiting = asyncio.create_task(stop.wait())
@@ -111,6 +143,10 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 if isinstance(result, Exception):
                     raise result
         log.info("the runtime has stopped")
+
+
+def _nothing() -> str:
+    return ""
 
 
 async def _lead(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from oamkit.errors import ClusterError, OamKitError
+from oamkit.kube import Object
 from oamkit.oam.shape import quoted
 
 __all__ = ["PassFailedError", "wrapping"]
@@ -18,12 +19,16 @@ class PassFailedError(OamKitError):
         reason: The event's reason, e.g. ``"CannotRenderComponents"``.
         outer: What the condition puts before the message, e.g. ``"cannot render components"``.
         cause: What went wrong.
+        unsatisfied: What the application waits for, if the pass got so far.
     """
 
-    def __init__(self, reason: str, outer: str, cause: OamKitError) -> None:
+    def __init__(
+        self, reason: str, outer: str, cause: OamKitError, unsatisfied: Sequence[Object] = ()
+    ) -> None:
         super().__init__(f"{outer}: {cause.message}")
         self.reason = reason
         self.cause = cause
+        self.unsatisfied = unsatisfied
 
 
 @contextmanager

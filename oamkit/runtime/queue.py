@@ -59,6 +59,13 @@ class WorkQueue(Generic[K]):
         if key not in self._working:
             self._offer(key)
 
+    def add_later(self, key: K, seconds: float) -> None:
+        """Let a worker take the key after so many seconds, if nothing adds it before."""
+        timer = self._timers.pop(key, None)
+        if timer:
+            timer.cancel()
+        self._timers[key] = asyncio.get_running_loop().call_later(seconds, self.add, key)
+
     async def get(self) -> K:
         """Wait for a key and take it; :meth:`done` must follow."""
         while not self._ready:

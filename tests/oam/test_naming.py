@@ -8,6 +8,7 @@ import pytest
 
 from oamkit.errors import RenderError
 from oamkit.oam import TypedReference, naming
+from oamkit.oam.world import definition_key
 
 WEB = TypedReference("apps/v1", "Deployment", "web")
 
@@ -170,3 +171,14 @@ def test_11_4_52_revision_names_parse_back(name: str, component: str) -> None:
 )
 def test_11_4_20_definition_names(plural: str, api_version: str, name: str) -> None:
     assert naming.definition_name(plural, api_version) == name
+
+
+def test_11_4_81_a_trait_without_definition_is_called_dummy() -> None:
+    assert naming.generated_trait_name("web", None, "67b8949f8d") == "web-dummy-67b8949f8d"
+
+
+def test_11_4_82_definitions_are_cluster_scoped_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DEFINITION_NAMESPACE", "elsewhere")
+    assert definition_key("TraitDefinition", "scale").namespace == ""

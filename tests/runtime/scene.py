@@ -14,7 +14,15 @@ from support.apiserver import ControlPlane
 
 from oamkit.errors import ApiError
 from oamkit.kube import Client, Connection, Resource
-from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS, COMPONENTS, DEFINITIONS, EVENTS
+from oamkit.runtime.kinds import (
+    APPLICATION_CONFIGURATIONS,
+    COMPONENTS,
+    DEFINITIONS,
+    EVENTS,
+    WORKLOAD_DEFINITIONS,
+)
+from oamkit.runtime.kinds import CONTAINERIZED_WORKLOADS as WORKLOADS
+from oamkit.runtime.kinds import MANUAL_SCALER_TRAITS as SCALERS
 from oamkit.runtime.manager import Settings, run
 
 Obj = dict[str, Any]
@@ -34,6 +42,9 @@ KINDS = {
         SCOPES,
         APPLICATION_CONFIGURATIONS,
         COMPONENTS,
+        WORKLOADS,
+        SCALERS,
+        WORKLOAD_DEFINITIONS,
         *DEFINITIONS,
     )
 }

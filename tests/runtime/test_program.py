@@ -18,10 +18,14 @@ import pytest
 from scene import (
     APPLICATION_CONFIGURATIONS,
     DEPLOYMENTS,
+    SCALERS,
+    WORKLOADS,
     Scene,
     application,
     component,
+    condition,
     deployment,
+    oam,
     play,
     runtime,
 )
@@ -226,8 +230,8 @@ def helm(plane: ControlPlane, *args: str, check: bool = True) -> subprocess.Comp
 @real
 def test_10_2_the_chart_is_clean_and_refuses_values_that_are_not_there(plane: ControlPlane) -> None:
     assert "0 chart(s) failed" in helm(plane, "lint", "--strict", str(CHART)).stdout
-    refused = helm(plane, "template", str(CHART), "--set", "useWebhook=true", check=False)
-    assert "useWebhook" in refused.stderr
+    refused = helm(plane, "template", str(CHART), "--set", "webhookService.port=1", check=False)
+    assert "webhookService" in refused.stderr
 
 
 @real
@@ -243,6 +247,17 @@ def test_10_2_the_charts_rights_are_enough_and_not_more(plane: ControlPlane) -> 
         "spec": {"ports": [{"port": 80}]},
     }
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}
+    disk = {"name": "data", "mountPath": "/data", "disk": {"required": "1Mi"}}
+    little = {"required": "1"}
+    container = {
+        "name": "main",
+        "image": "nginx",
+        "ports": [{"name": "http", "containerPort": 80}],
+        "config": [{"path": "/etc/x", "value": "y"}],
+        "resources": {"cpu": little, "memory": little, "volumes": [disk]},
+    }
+    core = oam("ContainerizedWorkload", "core", {"containers": [container]})
+    trait = {"trait": oam("ManualScalerTrait", "scaler", {"replicaCount": 2})}
 
     async def test(on: Scene) -> None:
         entry = {"componentName": "web", "traits": [{"trait": service}]}
@@ -255,6 +270,12 @@ def test_10_2_the_charts_rights_are_enough_and_not_more(plane: ControlPlane) -> 
             message = await on.failed("secrets", name="forbidden")
             assert 'cannot apply workload "s"' in message
             assert "forbidden" in message
+            # The core workload and trait, with all that they can be made into.
+            await on.create(component(core, name="core"))
+            await on.create(application({"componentName": "core", "traits": [trait]}, name="core"))
+            await on.there(DEPLOYMENTS, "core", lambda obj: obj["spec"]["replicas"] == 2)
+            await on.there(SCALERS, "scaler", lambda obj: condition(obj)["status"] == "True")
+            await on.there(WORKLOADS, "core", lambda obj: condition(obj)["status"] == "True")
             await on.client.delete(APPLICATION_CONFIGURATIONS, "app", on.namespace)
             await on.gone(DEPLOYMENTS, "web")
 

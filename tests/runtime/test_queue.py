@@ -120,3 +120,18 @@ def test_a_cancelled_worker_takes_no_key_with_it() -> None:
         assert await queue.get() == "a"
 
     play(test)
+
+
+def test_what_comes_later_comes_once_and_at_once_if_it_is_added_before() -> None:
+    async def test(queue: WorkQueue[str]) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        queue.add_later("a", 60)
+        queue.add_later("a", 0.05)
+        queue.add_later("b", 60)
+        queue.add("b")
+        assert await queue.get() == "b"
+        assert await queue.get() == "a"
+        assert 0.04 < loop.time() - started < 5
+
+    play(test)

@@ -13,6 +13,10 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "oam.webhookName" -}}
+{{- printf "%s-webhook" (include "oam.fullname" . | trunc 55 | trimSuffix "-") -}}
+{{- end -}}
+
 {{- define "oam.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "oam.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
