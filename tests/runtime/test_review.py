@@ -190,10 +190,11 @@ ODD = (
     | st.integers()
     | st.floats(allow_nan=False)
     | st.text(max_size=4)
-    | st.just([])
-    | st.just({})
-    | st.just([None])
-    | st.just({"": None})
+    # Built anew each time: what is drawn later is put into them.
+    | st.builds(list)
+    | st.builds(dict)
+    | st.builds(lambda: [None])
+    | st.builds(lambda: {"": None})
     | st.just("web-service")
 )
 
