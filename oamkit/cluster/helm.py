@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,16 @@ def install(
     argv += [word for pair in _set(values or {}) for word in pair]
     argv += ["--wait", "--timeout", f"{timeout:.0f}s"]
     show.command(argv)
-    _run(argv, timeout + 30)
+    try:
+        _run(argv, timeout + 30)
+    except CommandError as error:
+        # The control plane may bring an aggregated ClusterRole back that an uninstall has just deleted, without the marks of helm.
+        if not re.search(r"ClusterRole .* exists and cannot be imported", error.stderr):
+            raise
+        show.say("A ClusterRole of an earlier release is still there; this release takes it over.")
+        argv.append("--take-ownership")
+        show.command(argv)
+        _run(argv, timeout + 30)
     now = _find(release, namespace) or {}
     return Release(
         name=release,

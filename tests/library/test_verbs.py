@@ -150,6 +150,24 @@ def test_helm_uninstalls_once(chart: str) -> None:
         assert helm.uninstall("oam", namespace="oam-system").verb == "not there"
 
 
+def test_helm_takes_over_a_role_that_came_back_after_an_uninstall(chart: str) -> None:
+    refusal = (
+        'Error: INSTALLATION FAILED: unable to continue with install: ClusterRole "oam" in namespace "" '
+        "exists and cannot be imported into the current release: invalid ownership metadata"
+    )
+    found = iter(["[]", json.dumps([{**RELEASE, "revision": "1"}])])
+
+    def install(argv: tuple[str, ...]) -> Completed:
+        return Completed(()) if "--take-ownership" in argv else Completed((), 1, stderr=refusal)
+
+    answers: dict[tuple[str, ...], Any] = {
+        ("helm", "list"): lambda _: Completed((), stdout=next(found)),
+        ("helm", "install"): install,
+    }
+    with _place(FakeRunner(answers)):
+        assert helm.install("oam", chart, namespace="oam-system").verb == "installed"
+
+
 def test_helm_names_what_to_look_at_when_it_fails(chart: str) -> None:
     answers = {
         ("helm", "list"): Completed((), stdout="[]"),
