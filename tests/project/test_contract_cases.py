@@ -44,109 +44,108 @@ SERVER = {
     "a5": "edited trait",
     "a6": "discovery: two cases",
 }
-BEHAVIOURS = (
-    "unreadable component",
-    "parameters that do not fit",
-    "workload that cannot be rendered",
-    "trait that cannot be rendered",
-    "unreadable definition",
-    "metadata of rendered objects",
-    "pinned revision",
-    "revision-enabled trait names the workload",
-    "nested path of the workload reference",
-    "workload that is no object",
-    "string into a list that is none",
-    "number into a list that is none",
-    "parameter names the workload",
-    "trait that is no object",
-    "missing required parameter",
-    "undeclared parameter",
-    "missing optional parameter",
-    "field paths of a parameter",
-    "generated trait name",
-    "definition names",
-    "workload names",
-    "named trait",
-    "recorded trait name",
-    "recorded entry without a name",
-    "name by the definition",
-    "conditions of data passing",
-    "application cannot be read",
-    "errors of rendering, applying, collecting garbage",
-    "unsatisfied dependency",
-    "failing hooks",
-    "hooks and the next pass",
-    "finalizer comes with scopes",
-    "finalizer goes",
-    "status entry of a workload",
-    "garbage",
-    "older revisions are no garbage",
-    "dependencies",
-    "registered outputs",
-    "status texts of others",
-    "observed generation",
-    "workload or trait cannot be applied",
-    "no path, no workload reference",
-    "joining a scope",
-    "already in the scope",
-    "leaving a scope",
-    "finalizing",
-    "output store",
-    "input store",
-    "first revision",
-    "second revision, and label-only changes",
-    "revision limit",
-    "revision names",
-    "applications of a component",
-    "retention",
-    "kinds of health checks",
-    "health of a containerized workload",
-    "health of replicas",
-    "health of unknown kinds",
-    "peers",
-    "order of peers",
-    "health of a PodSpecWorkload",
-    "health of a scope",
-    "errors of health scopes",
-    "empty containerized workload",
-    "labels and annotations",
-    "operating system",
-    "variables",
-    "resources and volumes",
-    "service",
-    "owner, secret volume and config map volume",
-    "names of config maps",
-    "parent application",
-    "incomplete workload reference",
-    "children of a workload",
-    "type labels",
-    "kind of a definition",
-    "hashes",
-    "component of a revision",
-    "revision data of a wrong type",
-    "merging labels",
-    "placeholder definitions",
-    "namespace of definitions",
-    "component or revision",
-    "malformed traits",
-    "versioned workloads have no fixed name",
-    "applies to",
-    "parameter of the workload name",
-    "mutating applications",
-    "mutating components",
-    "validating components",
-    "undecodable requests",
-)
+BEHAVIOURS = {
+    1: "unreadable component",
+    2: "parameters that do not fit",
+    3: "workload that cannot be rendered",
+    4: "trait that cannot be rendered",
+    5: "unreadable definition",
+    6: "metadata of rendered objects",
+    7: "pinned revision",
+    8: "revision-enabled trait names the workload",
+    9: "nested path of the workload reference",
+    10: "workload that is no object",
+    11: "string into a list that is none",
+    12: "number into a list that is none",
+    13: "parameter names the workload",
+    14: "trait that is no object",
+    15: "missing required parameter",
+    16: "undeclared parameter",
+    17: "missing optional parameter",
+    18: "field paths of a parameter",
+    19: "generated trait name",
+    20: "definition names",
+    21: "workload names",
+    22: "named trait",
+    23: "recorded trait name",
+    24: "recorded entry without a name",
+    25: "name by the definition",
+    26: "conditions of data passing",
+    27: "application cannot be read",
+    28: "errors of rendering, applying, collecting garbage",
+    29: "unsatisfied dependency",
+    30: "failing hooks",
+    31: "hooks and the next pass",
+    32: "finalizer comes with scopes",
+    33: "finalizer goes",
+    34: "status entry of a workload",
+    35: "garbage",
+    36: "older revisions are no garbage",
+    37: "dependencies",
+    38: "registered outputs",
+    39: "status texts of others",
+    40: "observed generation",
+    41: "workload or trait cannot be applied",
+    42: "no path, no workload reference",
+    43: "joining a scope",
+    44: "already in the scope",
+    45: "leaving a scope",
+    46: "finalizing",
+    47: "output store",
+    48: "input store",
+    49: "first revision",
+    50: "second revision, and label-only changes",
+    51: "revision limit",
+    52: "revision names",
+    53: "applications of a component",
+    54: "retention",
+    55: "kinds of health checks",
+    56: "health of a containerized workload",
+    57: "health of replicas",
+    58: "health of unknown kinds",
+    59: "peers",
+    60: "order of peers",
+    61: "health of a PodSpecWorkload",
+    62: "health of a scope",
+    63: "errors of health scopes",
+    64: "empty containerized workload",
+    65: "labels and annotations",
+    66: "operating system",
+    67: "variables",
+    68: "resources and volumes",
+    69: "service",
+    70: "owner, secret volume and config map volume",
+    71: "names of config maps",
+    72: "parent application",
+    73: "incomplete workload reference",
+    74: "children of a workload",
+    75: "type labels",
+    76: "kind of a definition",
+    77: "hashes",
+    78: "component of a revision",
+    79: "revision data of a wrong type",
+    80: "merging labels",
+    81: "placeholder definitions",
+    82: "namespace of definitions",
+    83: "component or revision",
+    84: "malformed traits",
+    85: "versioned workloads have no fixed name",
+    86: "applies to",
+    87: "parameter of the workload name",
+    88: "mutating applications",
+    89: "mutating components",
+    90: "validating components",
+    91: "undecodable requests",
+}
 CASES = {
     **{f"11.1 {case}": words for case, words in END_TO_END.items()},
     **{f"11.2 {case}": words for case, words in INTEGRATION.items()},
     **{f"11.3 {case}": words for case, words in SERVER.items()},
-    **{f"11.4 {number}": words for number, words in enumerate(BEHAVIOURS, 1)},
+    **{f"11.4 {number}": words for number, words in BEHAVIOURS.items()},
 }
 
 OPEN = {
     "11.4 30": "the runtime has no hooks: no program of others takes part in a pass",
-    "11.4 31": "likewise; that rest means no further pass is shown by test_2_8",
 }
 """Cases without a test, and why."""
 
@@ -166,14 +165,22 @@ def numbers_of(name: str) -> set[str]:
 
 
 def names_in(source: str) -> Iterator[str]:
-    """Names of tests without ``test_``, and the ids of their parameter sets as far as the source tells them."""
+    """Names of tests without ``test_`` and the ids in their decorators; what is marked to be skipped or to fail doesn't count."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            if not node.name.startswith("test_"):
+            if not node.name.startswith("test_") or _is_never_passed(node):
                 continue
             yield node.name.removeprefix("test_")
             for decorator in node.decorator_list:
                 yield from _ids(decorator)
+
+
+def _is_never_passed(test: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(
+        isinstance(node, ast.Attribute) and node.attr in ("skip", "xfail")
+        for decorator in test.decorator_list
+        for node in ast.walk(decorator)
+    )
 
 
 def _ids(decorator: ast.expr) -> Iterator[str]:
@@ -209,7 +216,9 @@ def test_no_open_case_has_a_test_meanwhile(project_root: Path) -> None:
 
 
 def test_the_list_is_as_long_as_the_contracts() -> None:
-    assert (len(END_TO_END), len(INTEGRATION), len(SERVER), len(BEHAVIOURS)) == (12, 1, 14, 91)
+    # a6 is two cases under one number.
+    assert (len(END_TO_END), len(INTEGRATION), len(SERVER)) == (12, 1, 14)
+    assert list(BEHAVIOURS) == list(range(1, 92))
 
 
 @pytest.mark.parametrize(
@@ -225,6 +234,7 @@ def test_the_list_is_as_long_as_the_contracts() -> None:
             '@mark.parametrize("a", [param(1, id="11_4_2")], ids=["11_4_3 b", "d1"])\ndef test_a(): ...',
             {"11.4 2", "11.4 3"},
         ),
+        ("@pytest.mark.skip\ndef test_11_4_7_a(): ...", set()),
         ('@mark.parametrize("a", ["11_4_2"])\ndef test_a(): ...', set()),
     ],
 )

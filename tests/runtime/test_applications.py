@@ -26,6 +26,7 @@ from scene import (
 from support.apiserver import ControlPlane
 
 from oamkit.kube import Client
+from oamkit.runtime.application import ApplicationReconciler
 
 pytestmark = [pytest.mark.binaries, pytest.mark.e2e]
 
@@ -299,6 +300,33 @@ def test_2_3_a_restart_of_the_runtime_changes_nothing(plane: ControlPlane) -> No
             await on.version(APPLICATION_CONFIGURATIONS, "app"),
         )
         assert after == before
+
+    play(plane, test, with_runtime=False)
+
+
+def test_11_4_31_after_a_success_only_news_or_the_resync_make_a_pass(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[Any] = []
+    original = ApplicationReconciler.reconcile
+
+    async def reconcile(self: ApplicationReconciler, key: Any) -> bool:
+        passes.append(key)
+        return await original(self, key)
+
+    monkeypatch.setattr(ApplicationReconciler, "reconcile", reconcile)
+
+    async def test(on: Scene) -> None:
+        await on.create(component(CONFIG_MAP | {"metadata": {"name": "web"}}), application())
+        async with runtime(plane, namespace=on.namespace):
+            await on.synced()
+            await asyncio.sleep(0.5)  # what the pass itself wrote is seen
+            passes.clear()
+            await asyncio.sleep(1)
+            assert passes == []
+        async with runtime(plane, namespace=on.namespace, resync=0.2), asyncio.timeout(10):
+            while len(passes) < 4:  # noqa: ASYNC110 - it is another task that makes them
+                await asyncio.sleep(0.02)
 
     play(plane, test, with_runtime=False)
 

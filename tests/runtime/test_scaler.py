@@ -25,6 +25,8 @@ from scene import (
 )
 from support.apiserver import ControlPlane
 
+from oamkit.runtime.kinds import WORKLOAD_DEFINITIONS
+
 pytestmark = [pytest.mark.binaries, pytest.mark.e2e]
 
 DEFINITIONS = [
@@ -149,6 +151,22 @@ def test_11_3_a3_without_a_definition_the_references_of_the_template_count(
         again = await on.there(SCALERS, name, lambda o: o["spec"]["replicaCount"] == 3)
         assert again["metadata"]["uid"] == made["metadata"]["uid"]
         await on.there(DEPLOYMENTS, "web", runs(3))
+
+    play(plane, test)
+
+
+def test_11_4_74_a_child_kind_that_the_cluster_does_not_know_is_told(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        robots = [{"apiVersion": "example.com/v1", "kind": "Robot"}]
+        patch = {"spec": {"childResourceKinds": robots}}
+        name = DEFINITIONS[1]["metadata"]["name"]
+        await on.client.merge_patch(WORKLOAD_DEFINITIONS, name, patch)
+        target = reference(kind="ContainerizedWorkload", version="core.oam.dev/v1alpha2")
+        await on.create(containerized(), scaler(2, workloadRef=target))
+        failed = await on.there(SCALERS, "scaler", lambda o: condition(o)["status"] == "False")
+        message = condition(failed)["message"]
+        assert message.startswith("failed to fetch workload child resources: ")
+        assert "Robot" in message
 
     play(plane, test)
 
