@@ -113,7 +113,7 @@ def test_a_list_of_several_pages_is_complete(
     run(plane, test)
 
 
-def test_discovery_finds_kinds_by_name_and_plural(plane: ControlPlane) -> None:
+def test_11_3_a6_discovery_finds_kinds_by_name_and_plural(plane: ControlPlane) -> None:
     async def test(client: Client, ns: str) -> None:
         discovery = Discovery(client)
         assert await discovery.resource_for("apps/v1", "Deployment") == Resource(
@@ -127,7 +127,7 @@ def test_discovery_finds_kinds_by_name_and_plural(plane: ControlPlane) -> None:
     run(plane, test)
 
 
-def test_discovery_finds_a_kind_that_was_added_later(plane: ControlPlane) -> None:
+def test_11_3_a6_discovery_finds_a_kind_that_was_added_later(plane: ControlPlane) -> None:
     crd = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -157,6 +157,23 @@ def test_discovery_finds_a_kind_that_was_added_later(plane: ControlPlane) -> Non
         async with asyncio.timeout(20):
             while not await discovery.serves("test.oamkit.dev/v1", "Car"):  # noqa: ASYNC110 - it is in the cluster
                 await asyncio.sleep(0.02)
+
+    run(plane, test)
+
+
+def test_11_4_76_a_plural_means_the_preferred_version_or_the_one_that_is_named(
+    plane: ControlPlane,
+) -> None:
+    async def test(client: Client, ns: str) -> None:
+        discovery = Discovery(client)
+        for version, wanted in (("", "v2"), ("v2", "v2"), ("v1", "v1")):
+            found = await discovery.by_plural("horizontalpodautoscalers", "autoscaling", version)
+            assert found is not None
+            assert (found.kind, found.api_version) == (
+                "HorizontalPodAutoscaler",
+                f"autoscaling/{wanted}",
+            )
+        assert await discovery.by_plural("horizontalpodautoscalers", "autoscaling", "v9") is None
 
     run(plane, test)
 

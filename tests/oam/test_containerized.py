@@ -1,4 +1,4 @@
-"""What a ContainerizedWorkload stands for. Numbers in names are those of the contract, section 11.4 where not said otherwise."""
+"""What a ContainerizedWorkload stands for. Numbers in names are those of the contract."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def made(**fields: Any) -> dict[str, Any]:
     return found
 
 
-def test_64_an_empty_workload_is_a_selector_and_the_label_for_it() -> None:
+def test_11_4_64_an_empty_workload_is_a_selector_and_the_label_for_it() -> None:
     deployment = translate(workload()).deployment
     assert deployment["metadata"]["name"] == "web"
     assert deployment["metadata"]["ownerReferences"] == [OWNER]
@@ -55,7 +55,7 @@ def test_64_an_empty_workload_is_a_selector_and_the_label_for_it() -> None:
     }
 
 
-def test_65_labels_go_to_the_pods_too_and_annotations_to_the_deployment_only() -> None:
+def test_11_4_65_labels_go_to_the_pods_too_and_annotations_to_the_deployment_only() -> None:
     last_applied = "kubectl.kubernetes.io/last-applied-configuration"
     metadata = {"labels": {"app": "x"}, "annotations": {"note": "y", last_applied: "{}"}}
     deployment = translate(workload(metadata=metadata)).deployment
@@ -76,11 +76,13 @@ def test_65_labels_go_to_the_pods_too_and_annotations_to_the_deployment_only() -
         ),
     ],
 )
-def test_66_and_14_14_system_and_architecture_are_labels_of_nodes(spec: Any, selector: Any) -> None:
+def test_11_4_66_and_14_14_system_and_architecture_are_labels_of_nodes(
+    spec: Any, selector: Any
+) -> None:
     assert pod(translate(workload(**spec)))["nodeSelector"] == selector
 
 
-def test_67_variables_have_a_value_or_a_secret_else_they_are_dropped() -> None:
+def test_11_4_67_variables_have_a_value_or_a_secret_else_they_are_dropped() -> None:
     secret = {"name": "s", "key": "k"}
     env = [
         {"name": "A", "value": ""},
@@ -95,14 +97,14 @@ def test_67_variables_have_a_value_or_a_secret_else_they_are_dropped() -> None:
     ]
 
 
-def test_68_resources_are_requests_and_what_is_left_out_is_zero() -> None:
+def test_11_4_68_resources_are_requests_and_what_is_left_out_is_zero() -> None:
     assert made(resources={})["resources"] == {"requests": {"cpu": "0", "memory": "0"}}
     both = {"cpu": {"required": "2"}, "memory": {"required": "1Gi"}, "gpu": {"required": "1"}}
     assert made(resources=both)["resources"] == {"requests": {"cpu": "2", "memory": "1Gi"}}
     assert "resources" not in made()
 
 
-def test_68_volumes_are_mounted_and_there() -> None:
+def test_11_4_68_volumes_are_mounted_and_there() -> None:
     volumes = [
         {"name": "scratch", "mountPath": "/tmp/x"},
         {"name": "cache", "mountPath": "/c", "disk": {"required": "1Gi", "ephemeral": True}},
@@ -136,7 +138,7 @@ def test_68_volumes_are_mounted_and_there() -> None:
     assert translation.claims[0]["metadata"]["ownerReferences"] == [OWNER]
 
 
-def test_69_the_service_has_the_first_port_of_the_first_container_only() -> None:
+def test_11_4_69_the_service_has_the_first_port_of_the_first_container_only() -> None:
     ports = [{"name": "http", "containerPort": 80}, {"name": "admin", "containerPort": 81}]
     other = [{"name": "other", "containerPort": 90}]
     service = translate(workload(container(ports=ports), container(ports=other))).service
@@ -161,7 +163,7 @@ def test_6_2_a_port_of_a_later_container_and_its_protocol_count_and_without_any_
     assert translate(workload(container())).service is None
 
 
-def test_70_files_come_by_config_map_and_by_secret() -> None:
+def test_11_4_70_files_come_by_config_map_and_by_secret() -> None:
     config = [
         {"path": "/test/path/config", "value": "x"},
         {"path": "/secrets/pw", "fromSecret": {"name": "s", "key": "k"}},
@@ -178,7 +180,7 @@ def test_70_files_come_by_config_map_and_by_secret() -> None:
     ]
 
 
-def test_71_a_config_map_is_named_by_the_path_and_its_key_by_the_file() -> None:
+def test_11_4_71_a_config_map_is_named_by_the_path_and_its_key_by_the_file() -> None:
     source = workload(
         container(config=[{"path": "/test/path/configmap", "value": "x"}]),
         metadata={"labels": {"app": "x"}},

@@ -51,7 +51,7 @@ def test_3_6_hash_depends_on_passed_data_and_copes_with_any_text() -> None:
     ("definition", "middle"),
     [
         ("manualscalertraits.core.oam.dev", "manualscalertraits"),
-        ("scale", "scale"),  # 11.4 (25)
+        pytest.param("scale", "scale", id="11_4_25"),
         ("Scale.example.com", "scale"),
         (".example.com", "trait"),
         (None, "dummy"),
@@ -79,9 +79,9 @@ def test_3_6_generated_names_carry_the_definition(definition: str | None, middle
         (["a"], [], ["a"], ["a-2"]),
     ],
     ids=[
-        "11.4(23) an edited trait keeps its recorded name",
-        "11.4(24) a blank record is no name",
-        "11.4(19) nothing recorded",
+        "11_4_23 an edited trait keeps its recorded name",
+        "11_4_24 a blank record is no name",
+        "11_4_19 nothing recorded",
         "nothing changed",
         "14(11) first edited",
         "14(11) second edited",
@@ -125,10 +125,10 @@ def name_workload(**changes: Any) -> str:
         ({"revision_enabled": False, "latest_revision": ""}, "web"),
     ],
     ids=[
-        "11.4(21) given name kept",
-        "11.4(21) new revision",
-        "11.4(21) not enabled",
-        "E12 running workload of this revision kept",
+        "11_4_21 given name kept",
+        "11_4_21 new revision",
+        "11_4_21 not enabled",
+        "11_1_e12 running workload of this revision kept",
         "running workload of an older revision",
         "no revision needed",
     ],

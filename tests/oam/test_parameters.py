@@ -46,7 +46,7 @@ def test_3_2_values_keep_their_type_and_reach_every_path() -> None:
     assert workload == {"spec": {"size": 3, "image": "5"}, "metadata": {"labels": {"size": 3}}}
 
 
-@pytest.mark.parametrize("value", ["text", 3], ids=["11.4(11)", "11.4(12)"])
+@pytest.mark.parametrize("value", ["text", 3], ids=["11_4_11", "11_4_12"])
 def test_3_2_a_path_through_the_wrong_type_names_the_parameter(value: str | int) -> None:
     bad = Parameter("bad", ("metadata[0]",))
     with pytest.raises(RenderError) as caught:

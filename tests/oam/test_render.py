@@ -88,7 +88,7 @@ def test_11_4_2_parameters_that_do_not_fit_name_the_component(facts: Any, make: 
     )
 
 
-@pytest.mark.parametrize("value", ["text", 3], ids=["11.4(11)", "11.4(12)"])
+@pytest.mark.parametrize("value", ["text", 3], ids=["11_4_11", "11_4_12"])
 def test_11_4_3_a_workload_that_cannot_be_rendered_names_the_component(
     facts: Any, make: Any, value: Any
 ) -> None:
@@ -142,7 +142,7 @@ def test_11_4_6_namespace_owner_labels_and_annotation_on_all_objects(facts: Any,
     assert roles == ["WORKLOAD", "TRAIT"]
 
 
-def test_3_4_ours_win_over_the_template_and_the_template_over_the_application(
+def test_11_4_80_ours_win_over_the_template_and_the_template_over_the_application(
     facts: Any, make: Any
 ) -> None:
     workload = {
@@ -204,7 +204,7 @@ def test_3_4_what_only_a_server_sets_is_dropped_from_templates(facts: Any, make:
         ({"annotations": "x"}, "metadata.annotations is not an object"),
         ({"name": 3}, "metadata.name: expected a string, got an integer"),
     ],
-    ids=["11.4(21)", "labels", "annotations", "name"],
+    ids=["11_4_21", "labels", "annotations", "name"],
 )
 @pytest.mark.parametrize("where", ["workload", "trait"])
 def test_3_4_odd_metadata_is_named(
@@ -239,7 +239,9 @@ def test_11_4_8_a_revision_enabled_trait_names_the_workload_by_revision(
     assert component.reference.name == "web-v2"
 
 
-def test_e12_a_running_workload_of_the_same_revision_keeps_its_name(facts: Any, make: Any) -> None:
+def test_11_1_e12_a_running_workload_of_the_same_revision_keeps_its_name(
+    facts: Any, make: Any
+) -> None:
     entry = with_rollout(facts, make)
     facts.add(
         {
@@ -272,7 +274,7 @@ def test_14_1_a_pinned_revision_without_such_a_trait_is_named_by_component(
     assert only(facts.render(make.app({"revisionName": "web-v1"})))["metadata"]["name"] == "web"
 
 
-def test_a4_pinned_revisions_get_a_workload_each(facts: Any, make: Any) -> None:
+def test_11_3_a4_pinned_revisions_get_a_workload_each(facts: Any, make: Any) -> None:
     entry = with_rollout(facts, make, latest="web-v9")
     facts.add(make.revision(make.component(latest="web-v1"), "web-v1"))
     plan = facts.render(make.app({**entry, "revisionName": "web-v1"}))
@@ -297,7 +299,7 @@ def test_11_4_22_a_named_trait_keeps_its_name(facts: Any, make: Any) -> None:
     ]
 
 
-def test_a5_an_edited_trait_stays_the_same_object(facts: Any, make: Any) -> None:
+def test_11_3_a5_an_edited_trait_stays_the_same_object(facts: Any, make: Any) -> None:
     recorded = make.recorded("web", "web", "web-manualscalertraits-545647b965")
     app = make.app(make.entry("web", make.scaler(5)), status={"workloads": [recorded]})
     assert trait_names(facts.render(app)) == ["web-manualscalertraits-545647b965"]
@@ -375,7 +377,7 @@ def test_3_7_a_reference_that_cannot_be_written(facts: Any, make: Any) -> None:
     )
 
 
-def test_a2_a_trait_without_definition_works_and_says_so(facts: Any, make: Any) -> None:
+def test_11_3_a2_a_trait_without_definition_works_and_says_so(facts: Any, make: Any) -> None:
     foo = {"apiVersion": "example.com/v1", "kind": "Foo"}
     (component,) = facts.render(make.app(make.entry("web", foo))).components
     assert component.traits[0].reference.name.startswith("web-dummy-")
@@ -408,7 +410,7 @@ def test_3_8_a_workload_kind_that_the_cluster_does_not_know(facts: Any, make: An
 
 
 @pytest.mark.parametrize("trait", ["text", None, []])
-def test_11_4_4_11_4_14_a_trait_that_is_no_object(facts: Any, make: Any, trait: Any) -> None:
+def test_11_4_4_14_a_trait_that_is_no_object(facts: Any, make: Any, trait: Any) -> None:
     assert refused(facts, make.app(make.entry("web", trait))).startswith(
         'cannot render trait for component "web": cannot unmarshal trait: '
     )

@@ -1,4 +1,4 @@
-"""Revisions of Components. Numbers in names are those of the contract, section 11.4 where not said otherwise."""
+"""Revisions of Components. Numbers in names are those of the contract."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def numbered(*numbers: int, name: str = "comp1") -> list[dict[str, Any]]:
     return [{"metadata": {"name": revision_name(name, n)}, "revision": n} for n in numbers]
 
 
-def test_49_a_revision_holds_the_whole_component_and_points_at_itself() -> None:
+def test_11_4_49_a_revision_holds_the_whole_component_and_points_at_itself() -> None:
     made = revisions.revision_of(component(), 1)
     assert made["metadata"]["name"] == "comp1-v1"
     assert made["metadata"]["labels"] == {"controller.oam.dev/component": "comp1"}
@@ -51,7 +51,7 @@ def test_49_a_revision_holds_the_whole_component_and_points_at_itself() -> None:
     }
 
 
-def test_50_another_spec_differs_and_other_metadata_does_not() -> None:
+def test_11_4_50_another_spec_differs_and_other_metadata_does_not() -> None:
     made = revisions.revision_of(component(), 1)
     assert revisions.holds_spec_of(made, component(labels={"team": "a"}))
     changed = component()
@@ -80,7 +80,7 @@ def test_4_numbers_go_on_from_the_last_one(latest: Any, status: Any, number: int
     assert revisions.base_number({**component(), "status": status}, latest) == number
 
 
-def test_51_and_54_the_oldest_over_the_limit_are_deleted_except_those_in_use() -> None:
+def test_11_4_51_54_the_oldest_over_the_limit_are_deleted_except_those_in_use() -> None:
     three = numbered(2, 10, 1)
     assert revisions.surplus(three, 3, ()) == []
     assert revisions.surplus(three, 2, ()) == ["comp1-v1"]
@@ -89,17 +89,17 @@ def test_51_and_54_the_oldest_over_the_limit_are_deleted_except_those_in_use() -
     assert revisions.surplus(three, 1, {"comp1-v1"}) == ["comp1-v2"]
 
 
-def test_54_names_of_other_components_in_use_keep_nothing() -> None:
+def test_11_4_54_names_of_other_components_in_use_keep_nothing() -> None:
     assert revisions.surplus(numbered(1, 2, 3), 2, {"other-v1", "other-v2"}) == ["comp1-v1"]
 
 
 @pytest.mark.parametrize("name", ["web", "a-b", "a-v2", "v1"])
 @pytest.mark.parametrize("number", [1, 10, 2**40])
-def test_52_names_are_built_and_read_back(name: str, number: int) -> None:
+def test_11_4_52_names_are_built_and_read_back(name: str, number: int) -> None:
     assert revision_component(revision_name(name, number)) == name
 
 
-def test_53_only_pinned_revisions_are_in_use() -> None:
+def test_11_4_53_only_pinned_revisions_are_in_use() -> None:
     app = ApplicationConfiguration.parse(
         {
             "metadata": {"name": "app"},
@@ -109,14 +109,14 @@ def test_53_only_pinned_revisions_are_in_use() -> None:
     assert revisions.pinned([app]) == {"comp1-v1"}
 
 
-def test_78_the_component_comes_out_of_its_revision_as_it_was() -> None:
+def test_11_4_78_the_component_comes_out_of_its_revision_as_it_was() -> None:
     made = revisions.revision_of(component(), 3)
     found = Component.parse(revisions.component_of(made))
     assert (found.name, found.latest_revision) == ("comp1", "comp1-v3")
 
 
 @pytest.mark.parametrize("data", [None, [], "text", {"spec": []}])
-def test_79_data_of_a_wrong_type_is_told_and_counts_as_another_spec(data: Any) -> None:
+def test_11_4_79_data_of_a_wrong_type_is_told_and_counts_as_another_spec(data: Any) -> None:
     odd = {"metadata": {"name": "comp1-v1"}, "data": data}
     with pytest.raises(RenderError, match="invalid type of revision comp1-v1"):
         revisions.component_of(odd)

@@ -1,4 +1,4 @@
-"""Scaling by ManualScalerTraits. Numbers in names are those of the contract, section 11.4 where not said otherwise."""
+"""Scaling by ManualScalerTraits. Numbers in names are those of the contract."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def deployment(**fields: Any) -> dict[str, Any]:
         {"apiVersion": "apps/v1", "kind": "Deployment", "name": ""},
     ],
 )
-def test_73_an_incomplete_workload_reference_is_none(reference: Any) -> None:
+def test_11_4_73_an_incomplete_workload_reference_is_none(reference: Any) -> None:
     with pytest.raises(OamKitError, match="no workload reference"):
         scaling.workload_of({"spec": {"workloadRef": reference}})
 
 
-def test_74_children_are_of_the_declared_kinds_and_owned_by_the_workload() -> None:
+def test_11_4_74_children_are_of_the_declared_kinds_and_owned_by_the_workload() -> None:
     assert scaling.child_kinds(None) == ()
     assert scaling.child_kinds({"spec": {}}) == ()
     declared = [{"apiVersion": "apps/v1", "kind": "Deployment", "selector": {"a": "b"}}]
@@ -53,7 +53,7 @@ def test_74_children_are_of_the_declared_kinds_and_owned_by_the_workload() -> No
     assert not scaling.is_child({"metadata": {}}, deployment())
 
 
-def test_75_the_type_label_names_the_definition_before_the_kind_does() -> None:
+def test_11_4_75_the_type_label_names_the_definition_before_the_kind_does() -> None:
     assert scaling.workload_definition_name(deployment(), "deployments") == "deployments.apps"
     labelled = deployment()
     labelled["metadata"]["labels"] = {"workload.oam.dev/type": "web-service"}

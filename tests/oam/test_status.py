@@ -53,11 +53,11 @@ def passed(facts: Any, app: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     return succeeded(view, app.get("status", {}), facts.render(app), now=NOW, **kwargs)
 
 
-def test_11_4_34_the_shape_of_a_workloads_entry(facts: Any, make: Any) -> None:
+def test_11_4_34_40_the_shape_of_a_workloads_entry(facts: Any, make: Any) -> None:
     facts.add(make.component(latest="web-v2"))
     app = make.app(make.entry("web", make.scaler(1, "mine")))
     assert passed(facts, app) == {
-        "observedGeneration": 7,  # 11.4 (40)
+        "observedGeneration": 7,
         "conditions": set_condition([], synced(), NOW),
         "dependency": {},
         "workloads": [
@@ -79,7 +79,7 @@ def test_11_4_34_the_shape_of_a_workloads_entry(facts: Any, make: Any) -> None:
     }
 
 
-def test_a2_a_trait_without_definition_has_a_message(facts: Any, make: Any) -> None:
+def test_11_3_a2_a_trait_without_definition_has_a_message(facts: Any, make: Any) -> None:
     foo = {"apiVersion": "example.com/v1", "kind": "Foo"}
     (workload,) = passed(facts, make.app(make.entry("web", foo)))["workloads"]
     assert workload["traits"][0]["message"].startswith("No valid TraitDefinition found")

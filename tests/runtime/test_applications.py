@@ -1,4 +1,4 @@
-"""Applications on a real API server. Numbers in names are sections of the contract."""
+"""Applications on a real API server. Numbers in names are those of the contract."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from scene import (
 from support.apiserver import ControlPlane
 
 from oamkit.kube import Client
+from oamkit.runtime.application import ApplicationReconciler
 
 pytestmark = [pytest.mark.binaries, pytest.mark.e2e]
 
@@ -172,7 +173,7 @@ def test_2_3_what_others_add_to_an_object_stays(plane: ControlPlane) -> None:
     play(plane, test)
 
 
-def test_2_6_status_tells_workloads_and_traits_and_keeps_what_others_wrote(
+def test_11_3_a2_status_tells_workloads_and_traits_and_keeps_what_others_wrote(
     plane: ControlPlane,
 ) -> None:
     async def test(on: Scene) -> None:
@@ -191,6 +192,32 @@ def test_2_6_status_tells_workloads_and_traits_and_keeps_what_others_wrote(
         app = await on.synced(generation=2)
         assert app["status"]["workloads"][0]["status"] == "ready"
         assert "traits" not in app["status"]["workloads"][0]
+
+    play(plane, test)
+
+
+def test_11_3_a5_an_edited_trait_is_the_same_object_without_what_left(plane: ControlPlane) -> None:
+    def ingress(host: str, labels: Obj, **spec: Any) -> Obj:
+        made = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress"}
+        return {**made, "metadata": {"labels": labels}, "spec": {"rules": [{"host": host}], **spec}}
+
+    async def test(on: Scene) -> None:
+        old = ingress("old.example.com", {"goes": "1", "stays": "1"}, ingressClassName="goes")
+        await on.create(component(deployment()), with_traits(old))
+        ref = (await on.synced())["status"]["workloads"][0]["traits"][0]["traitRef"]
+        first = await on.there(INGRESSES, ref["name"])
+        backend = {"service": {"name": "web", "port": {"number": 80}}}
+        new = ingress("new.example.com", {"stays": "2", "comes": "1"}, defaultBackend=backend)
+        await on.patch(APPLICATION_CONFIGURATIONS, "app", {"spec": with_traits(new)["spec"]})
+        app = await on.synced(generation=2)
+        assert app["status"]["workloads"][0]["traits"][0]["traitRef"]["name"] == ref["name"]
+        second = await on.there(INGRESSES, ref["name"])
+        assert second["metadata"]["uid"] == first["metadata"]["uid"]
+        assert second["metadata"]["generation"] == 2
+        labels = second["metadata"]["labels"]
+        assert {"stays": "2", "comes": "1"}.items() <= labels.items()
+        assert "goes" not in labels
+        assert second["spec"] == {"rules": [{"host": "new.example.com"}], "defaultBackend": backend}
 
     play(plane, test)
 
@@ -277,7 +304,35 @@ def test_2_3_a_restart_of_the_runtime_changes_nothing(plane: ControlPlane) -> No
     play(plane, test, with_runtime=False)
 
 
-def test_2_1_a_crash_of_the_api_server_is_survived(plane: ControlPlane) -> None:
+def test_11_4_31_after_a_success_only_news_or_the_resync_make_a_pass(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[Any] = []
+    original = ApplicationReconciler.reconcile
+
+    async def reconcile(self: ApplicationReconciler, key: Any) -> bool:
+        passes.append(key)
+        return await original(self, key)
+
+    monkeypatch.setattr(ApplicationReconciler, "reconcile", reconcile)
+
+    async def test(on: Scene) -> None:
+        await on.create(component(CONFIG_MAP | {"metadata": {"name": "web"}}), application())
+        async with runtime(plane, namespace=on.namespace):
+            await on.synced()
+            await asyncio.sleep(0.5)  # what the pass itself wrote is seen
+            passes.clear()
+            await asyncio.sleep(1)
+            assert passes == []
+        async with runtime(plane, namespace=on.namespace, resync=0.2), asyncio.timeout(10):
+            while len(passes) < 4:  # noqa: ASYNC110 - it is another task that makes them
+                await asyncio.sleep(0.02)
+
+    play(plane, test, with_runtime=False)
+
+
+def test_11_4_27_a_crash_of_the_api_server_is_survived(plane: ControlPlane) -> None:
+    # Applications come by a watch: reading one can only fail for all, and ends with the server's coming back.
     async def test(on: Scene) -> None:
         await on.create(component(deployment()), application())
         await on.synced()

@@ -1,4 +1,4 @@
-"""``--apply-once-only`` (contract 2.4). A numbers are those of the contract, section 11."""
+"""``--apply-once-only`` (contract 2.4). Numbers in names are those of the contract."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def look_once_more(on: Scene) -> None:
     await on.synced("next")
 
 
-def test_a1_edits_by_hand_stay_with_apply_once_only_and_are_reverted_without(
+def test_11_3_a1_edits_by_hand_stay_with_apply_once_only_and_are_reverted_without(
     plane: ControlPlane,
 ) -> None:
     async def test(on: Scene) -> None:

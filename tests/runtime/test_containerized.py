@@ -1,4 +1,4 @@
-"""ContainerizedWorkloads on a real API server. E and I numbers are those of the contract, section 11."""
+"""ContainerizedWorkloads on a real API server. Numbers in names are those of the contract."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def done(obj: Obj) -> bool:
     return condition(obj)["status"] == "True"
 
 
-def test_e3_an_application_with_a_containerized_workload_runs(plane: ControlPlane) -> None:
+def test_11_1_e3_an_application_with_a_containerized_workload_runs(plane: ControlPlane) -> None:
     async def test(on: Scene) -> None:
         parameters = [
             {"name": "instance-name", "required": True, "fieldPaths": ["metadata.name"]},
@@ -80,7 +80,7 @@ def test_e3_an_application_with_a_containerized_workload_runs(plane: ControlPlan
     play(plane, test)
 
 
-def test_i1_parameters_fill_variables_and_the_workload_goes_with_its_application(
+def test_11_2_i1_parameters_fill_variables_and_the_workload_goes_with_its_application(
     plane: ControlPlane,
 ) -> None:
     async def test(on: Scene) -> None:

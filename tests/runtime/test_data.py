@@ -143,10 +143,10 @@ async def relabel(on: Scene, value: str) -> None:
 @pytest.mark.parametrize(
     ("source", "target"),
     [
-        pytest.param("trait", "trait", id="d1"),
-        pytest.param("component", "component", id="d2"),
-        pytest.param("trait", "component", id="d3"),
-        pytest.param("component", "trait", id="d4"),
+        pytest.param("trait", "trait", id="11_3_d1"),
+        pytest.param("component", "component", id="11_3_d2"),
+        pytest.param("trait", "component", id="11_3_d3"),
+        pytest.param("component", "trait", id="11_3_d4"),
     ],
 )
 def test_11_3_d1_d2_d3_d4_what_waits_is_made_when_its_data_comes(

@@ -1,17 +1,23 @@
-"""What goes wrong is told at the application, and touches nothing else. Numbers in names are sections of the contract."""
+"""What goes wrong is told at the application, and touches nothing else. Numbers in names are those of the contract."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from scene import (
+    APPLICATION_CONFIGURATIONS,
     COMPONENTS,
     DEPLOYMENTS,
     NAMESPACES,
+    SERVICES,
+    Obj,
     Scene,
     application,
     component,
     deployment,
     play,
+    runtime,
 )
 from support.apiserver import ControlPlane
 
@@ -21,7 +27,12 @@ from oamkit.runtime.kinds import CRDS
 pytestmark = [pytest.mark.binaries, pytest.mark.e2e]
 
 
-def test_3_1_a_missing_component_is_told_and_its_coming_is_noticed(plane: ControlPlane) -> None:
+def service(port: int = 80) -> Obj:
+    spec = {"selector": {"app": "web"}, "ports": [{"port": port}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec}
+
+
+def test_11_4_28_a_missing_component_is_told_and_its_coming_is_noticed(plane: ControlPlane) -> None:
     async def test(on: Scene) -> None:
         await on.create(application())
         message = await on.failed("cannot render components")
@@ -116,7 +127,7 @@ def test_3_5_two_components_of_one_workload_name_are_refused(plane: ControlPlane
     play(plane, test)
 
 
-def test_2_3_what_the_api_server_refuses_is_told_with_the_objects_name(plane: ControlPlane) -> None:
+def test_11_4_28_41_a_workload_that_the_api_server_refuses_is_named(plane: ControlPlane) -> None:
     async def test(on: Scene) -> None:
         broken = deployment()
         broken["spec"]["selector"] = {"matchLabels": {"app": "other"}}
@@ -126,6 +137,61 @@ def test_2_3_what_the_api_server_refuses_is_told_with_the_objects_name(plane: Co
         await on.told("CannotApplyComponents")
 
     play(plane, test)
+
+
+def test_11_4_41_a_trait_that_the_api_server_refuses_is_named(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        entry = {"componentName": "web", "traits": [{"trait": service(port=99999)}]}
+        await on.create(component(deployment()), application(entry))
+        message = await on.failed(
+            'cannot apply components: cannot apply trait "v1" "Service" "web"'
+        )
+        assert "99999" in message
+        assert await on.get(DEPLOYMENTS, "web")
+
+    play(plane, test)
+
+
+def test_11_4_28_what_cannot_be_deleted_is_told_and_tried_again(plane: ControlPlane) -> None:
+    # All that a pass needs, but no right to delete a Service.
+    kinds = ("applicationconfigurations", "components", "traitdefinitions", "scopedefinitions")
+    ours = [f"{kind}.core.oam.dev" for kind in kinds]
+    every = ",".join([*ours, f"{ours[0]}/status", "events", "deployments.apps"])
+    grants = {
+        "most": ["--verb=*", f"--resource={every}"],
+        "keep": ["--verb=get,list,watch,create,patch", "--resource=services"],
+        "drop": ["--verb=delete", "--resource=services"],
+    }
+
+    def bind(name: str) -> None:
+        plane.kubectl("create", "clusterrole", f"garbage-{name}", *grants[name])
+        role = f"--clusterrole=garbage-{name}"
+        plane.kubectl("create", "clusterrolebinding", f"garbage-{name}", role, "--user=runtime")
+
+    bind("most")
+    bind("keep")
+
+    async def test(on: Scene) -> None:
+        entry = {"componentName": "web", "traits": [{"trait": service()}]}
+        await on.create(component(deployment()), application(entry))
+        async with runtime(plane, namespace=on.namespace):
+            await on.synced()
+        user = plane.kubeconfig_for("runtime-token")
+        async with runtime(plane, namespace=on.namespace, kubeconfig=user):
+            await on.patch(APPLICATION_CONFIGURATIONS, "app", {"spec": application()["spec"]})
+            message = await on.failed("cannot garbage collect components: ")
+            assert "forbidden" in message
+            await on.told("CannotGarbageCollectComponents")
+            await asyncio.to_thread(bind, "drop")
+            await on.gone(SERVICES, "web")
+            await on.synced(generation=2)
+
+    try:
+        play(plane, test, with_runtime=False)
+    finally:
+        for name in grants:
+            for kind in ("clusterrole", "clusterrolebinding"):
+                plane.kubectl("delete", kind, f"garbage-{name}", "--ignore-not-found")
 
 
 def test_2_3_an_object_of_another_controller_is_not_touched(plane: ControlPlane) -> None:

@@ -1,4 +1,4 @@
-"""Component revisions on a real API server. E and A numbers are those of the contract, section 11."""
+"""Component revisions on a real API server. Numbers in names are those of the contract."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Definition:
         )
 
 
-def test_e6_each_change_of_a_component_makes_a_revision(plane: ControlPlane) -> None:
+def test_11_1_e6_each_change_of_a_component_makes_a_revision(plane: ControlPlane) -> None:
     async def test(on: Scene) -> None:
         await on.create(component(config("v1")))
         await on.there(COMPONENTS, NAME, recorded("web-v1"))
@@ -100,7 +100,7 @@ def test_e6_each_change_of_a_component_makes_a_revision(plane: ControlPlane) -> 
     play(plane, test)
 
 
-def test_e8_a_pinned_revision_stays_when_the_component_moves_on(plane: ControlPlane) -> None:
+def test_11_1_e8_a_pinned_revision_stays_when_the_component_moves_on(plane: ControlPlane) -> None:
     async def test(on: Scene) -> None:
         await on.create(component(config("v1")))
         await on.there(COMPONENTS, NAME, recorded("web-v1"))
@@ -120,7 +120,7 @@ def test_e8_a_pinned_revision_stays_when_the_component_moves_on(plane: ControlPl
     play(plane, test)
 
 
-def test_e9_a_component_by_name_is_followed_in_the_same_object(plane: ControlPlane) -> None:
+def test_11_1_e9_a_component_by_name_is_followed_in_the_same_object(plane: ControlPlane) -> None:
     async def test(on: Scene) -> None:
         await on.create(component(config("v1")), application())
         app = await on.synced()
@@ -134,7 +134,7 @@ def test_e9_a_component_by_name_is_followed_in_the_same_object(plane: ControlPla
     play(plane, test)
 
 
-def test_e10_a_trait_that_works_with_revisions_gets_a_workload_of_each(
+def test_11_1_e10_a_trait_that_works_with_revisions_gets_a_workload_of_each(
     plane: ControlPlane,
 ) -> None:
     async def test(on: Scene) -> None:
@@ -159,7 +159,7 @@ def test_e10_a_trait_that_works_with_revisions_gets_a_workload_of_each(
     play(plane, test)
 
 
-def test_e11_another_trait_leaves_one_workload_that_is_updated(plane: ControlPlane) -> None:
+def test_11_1_e11_another_trait_leaves_one_workload_that_is_updated(plane: ControlPlane) -> None:
     async def test(on: Scene) -> None:
         entry = {"componentName": NAME, "traits": [trait()]}
         await on.create(component(config("v1")), application(entry))
@@ -174,7 +174,9 @@ def test_e11_another_trait_leaves_one_workload_that_is_updated(plane: ControlPla
     play(plane, test)
 
 
-def test_e12_attaching_such_a_trait_later_keeps_the_running_workload(plane: ControlPlane) -> None:
+def test_11_1_e12_attaching_such_a_trait_later_keeps_the_running_workload(
+    plane: ControlPlane,
+) -> None:
     async def test(on: Scene) -> None:
         async with Definition(on) as type_:
             await on.create(component(deployment(None)), application())
@@ -191,7 +193,7 @@ def test_e12_attaching_such_a_trait_later_keeps_the_running_workload(plane: Cont
     play(plane, test)
 
 
-def test_a4_both_names_and_a_revision_trait_make_a_workload_of_each_pinned_revision(
+def test_11_3_a4_both_names_and_a_revision_trait_make_a_workload_of_each_pinned_revision(
     plane: ControlPlane,
 ) -> None:
     async def test(on: Scene) -> None:
@@ -228,7 +230,7 @@ def test_a4_both_names_and_a_revision_trait_make_a_workload_of_each_pinned_revis
     play(plane, test)
 
 
-def test_51_revisions_over_the_limit_go_except_pinned_ones(plane: ControlPlane) -> None:
+def test_11_4_51_revisions_over_the_limit_go_except_pinned_ones(plane: ControlPlane) -> None:
     async def test(on: Scene) -> None:
         await on.create(component(config("1")), application({"revisionName": "web-v1"}))
         async with runtime(plane, namespace=on.namespace, revision_limit=2):
@@ -272,7 +274,9 @@ def test_14_6_a_component_made_again_waits_for_the_old_revisions_to_go(
     play(plane, test)
 
 
-def test_14_7_all_applications_of_the_namespace_hear_of_a_change(plane: ControlPlane) -> None:
+def test_11_4_53_and_14_7_all_applications_of_the_namespace_hear_of_a_change(
+    plane: ControlPlane,
+) -> None:
     async def test(on: Scene) -> None:
         parameters = [{"name": "name", "fieldPaths": ["metadata.name"]}]
         await on.create(component(config("v1"), parameters=parameters))
@@ -288,7 +292,7 @@ def test_14_7_all_applications_of_the_namespace_hear_of_a_change(plane: ControlP
     play(plane, test)
 
 
-def test_50_a_label_of_a_component_concerns_nobody(plane: ControlPlane) -> None:
+def test_11_4_50_a_label_of_a_component_concerns_nobody(plane: ControlPlane) -> None:
     async def test(on: Scene) -> None:
         await on.create(component(config("v1")), application())
         await on.synced()

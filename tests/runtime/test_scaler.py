@@ -1,4 +1,4 @@
-"""ManualScalerTraits on a real API server. E numbers are those of the contract, section 11."""
+"""ManualScalerTraits on a real API server. Numbers in names are those of the contract."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from scene import (
     runtime,
 )
 from support.apiserver import ControlPlane
+
+from oamkit.runtime.kinds import WORKLOAD_DEFINITIONS
 
 pytestmark = [pytest.mark.binaries, pytest.mark.e2e]
 
@@ -54,7 +56,7 @@ def _definitions(plane: ControlPlane) -> Iterator[None]:
     files = json.dumps({"apiVersion": "v1", "kind": "List", "items": DEFINITIONS})
     plane.kubectl("apply", "-f", "-", input=files)
     yield
-    plane.kubectl("delete", "-f", "-", input=files)
+    plane.kubectl("delete", "--ignore-not-found", "-f", "-", input=files)
 
 
 def scaler(count: int, name: str = "scaler", **spec: Any) -> Obj:
@@ -83,7 +85,7 @@ async def done(on: Scene) -> Obj:
     return await on.there(SCALERS, "scaler", lambda o: condition(o)["status"] == "True")
 
 
-def test_e3_and_e4_the_deployment_of_a_containerized_workload_is_scaled_up_and_down(
+def test_11_1_e3_e4_the_deployment_of_a_containerized_workload_is_scaled_up_and_down(
     plane: ControlPlane,
 ) -> None:
     async def test(on: Scene) -> None:
@@ -109,7 +111,7 @@ def test_e3_and_e4_the_deployment_of_a_containerized_workload_is_scaled_up_and_d
 
 
 @pytest.mark.parametrize("template", [{}, {"replicas": 1}], ids=["open", "in the template"])
-def test_e5_a_deployment_as_the_workload_is_scaled_and_does_not_flap(
+def test_11_1_e5_a_deployment_as_the_workload_is_scaled_and_does_not_flap(
     plane: ControlPlane, template: Obj
 ) -> None:
     async def test(on: Scene) -> None:
@@ -123,6 +125,48 @@ def test_e5_a_deployment_as_the_workload_is_scaled_and_does_not_flap(
         after = await on.there(DEPLOYMENTS, "web", runs(5))
         assert after["metadata"]["generation"] == generation
         assert len(after["metadata"]["ownerReferences"]) == 2
+
+    play(plane, test)
+
+
+def test_11_3_a3_without_a_definition_the_references_of_the_template_count(
+    plane: ControlPlane,
+) -> None:
+    def unnamed(count: int) -> Obj:
+        trait = scaler(count, workloadRef=reference())
+        del trait["metadata"]
+        return application({"componentName": "web", "traits": [{"trait": trait}]})
+
+    async def test(on: Scene) -> None:
+        plane.kubectl("delete", "traitdefinition", "manualscalertraits.core.oam.dev")
+        await on.create(component(deployment()), unnamed(2))
+        app = await on.synced()
+        assert [c["reason"] for c in app["status"]["conditions"]] == ["ReconcileSuccess"]
+        name = app["status"]["workloads"][0]["traits"][0]["traitRef"]["name"]
+        assert name.startswith("web-dummy-")
+        made = await on.there(SCALERS, name)
+        assert made["metadata"]["labels"]["app.oam.dev/component"] == "web"
+        await on.there(DEPLOYMENTS, "web", runs(2))
+        await on.patch(APPLICATION_CONFIGURATIONS, "app", {"spec": unnamed(3)["spec"]})
+        again = await on.there(SCALERS, name, lambda o: o["spec"]["replicaCount"] == 3)
+        assert again["metadata"]["uid"] == made["metadata"]["uid"]
+        await on.there(DEPLOYMENTS, "web", runs(3))
+
+    play(plane, test)
+
+
+def test_11_4_74_a_child_kind_that_the_cluster_does_not_know_is_told(plane: ControlPlane) -> None:
+    async def test(on: Scene) -> None:
+        robots = [{"apiVersion": "example.com/v1", "kind": "Robot"}]
+        patch = {"spec": {"childResourceKinds": robots}}
+        name = DEFINITIONS[1]["metadata"]["name"]
+        await on.client.merge_patch(WORKLOAD_DEFINITIONS, name, patch)
+        target = reference(kind="ContainerizedWorkload", version="core.oam.dev/v1alpha2")
+        await on.create(containerized(), scaler(2, workloadRef=target))
+        failed = await on.there(SCALERS, "scaler", lambda o: condition(o)["status"] == "False")
+        message = condition(failed)["message"]
+        assert message.startswith("failed to fetch workload child resources: ")
+        assert "Robot" in message
 
     play(plane, test)
 

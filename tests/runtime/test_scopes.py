@@ -1,4 +1,4 @@
-"""Scopes and deletion on a real API server. Numbers in names are sections of the contract."""
+"""Scopes and deletion on a real API server. Numbers in names are those of the contract."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def two_components() -> list[Obj]:
     return [component(deployment(name), name=name) for name in ("one", "two")]
 
 
-def test_3_9_two_workloads_of_one_application_join_a_scope_in_one_pass(plane: ControlPlane) -> None:
+def test_11_4_32_two_workloads_of_one_application_join_a_scope_in_one_pass(
+    plane: ControlPlane,
+) -> None:
     async def test(on: Scene) -> None:
         await on.create(SCOPE, *two_components(), application(member("one"), member("two")))
         app = await on.synced()
@@ -104,7 +106,7 @@ def test_3_9_a_missing_scope_is_told_and_its_coming_is_noticed(plane: ControlPla
     play(plane, test)
 
 
-def test_2_7_deletion_leaves_the_scopes_and_then_lets_the_application_go(
+def test_11_4_33_46_deletion_leaves_the_scopes_and_then_lets_the_application_go(
     plane: ControlPlane,
 ) -> None:
     async def test(on: Scene) -> None:
@@ -145,7 +147,7 @@ def test_2_7_a_definition_that_is_gone_does_not_hold_up_the_deletion(plane: Cont
     play(plane, test)
 
 
-def test_2_7_a_deletion_that_fails_is_told_and_tried_again(plane: ControlPlane) -> None:
+def test_11_4_33_46_a_deletion_that_fails_is_told_and_tried_again(plane: ControlPlane) -> None:
     oam_kinds = "applicationconfigurations,components,traitdefinitions,scopedefinitions"
     everything = ",".join(
         [*(f"{kind}.core.oam.dev" for kind in oam_kinds.split(",")), "events", "deployments.apps"]
