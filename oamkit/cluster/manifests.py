@@ -11,7 +11,7 @@ import yaml
 
 from oamkit.errors import InputError
 
-__all__ = ["Manifest", "Source", "load"]
+__all__ = ["Manifest", "Source", "load", "load_all"]
 
 Source = str | Path | Mapping[str, Any] | Iterable[Mapping[str, Any]]
 """A file, a folder of files, an object, or several."""
@@ -76,6 +76,13 @@ def load(source: Source) -> list[Manifest]:
         _check(manifest)
     _refuse_twins(manifests)
     return manifests
+
+
+def load_all(files: Iterable[str | Path]) -> list[Manifest]:
+    """Read several files or folders as if they were one; see :func:`load`."""
+    found = [manifest for file in files for manifest in load(file)]
+    _refuse_twins(found)
+    return found
 
 
 def _files(path: Path) -> list[Path]:
