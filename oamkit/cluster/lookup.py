@@ -51,7 +51,12 @@ class ClusterFacts:
             if written is None:
                 return self.live(key)
             if (key.api_version, key.kind) == (API_VERSION, COMPONENT):
-                return _revised(written, self.live(key))
+                live = self.live(key)
+                return (
+                    _revised(self._accepted(written, live), live)
+                    if live
+                    else with_revision(written, 1)
+                )
         except OamKitError as error:
             return error
         return written
@@ -73,12 +78,24 @@ class ClusterFacts:
         live = self.live(key)
         if live is None:
             return app
-        changed = live.get("spec") != app.get("spec")
-        known = {
-            "uid": live["metadata"]["uid"],
-            "generation": live["metadata"]["generation"] + changed,
-        }
-        return {**app, "metadata": metadata | known, "status": live.get("status") or {}}
+        accepted = self._accepted(app, live)
+        known = accepted["metadata"]
+        for field in ("labels", "annotations"):  # what others put there stays
+            known[field] = (known.get(field) or {}) | (metadata.get(field) or {})
+        return accepted
+
+    def _accepted(self, written: Obj, live: Obj) -> Obj:
+        """Return what a live object would be with the spec that is written: with defaults and generation, tried on the server."""
+        metadata = live["metadata"]
+        resource = self.resource(written["apiVersion"], written["kind"])
+        if resource is None:
+            return written
+        return self._api.request(
+            "PUT",
+            resource.path(metadata["namespace"], metadata["name"]),
+            query={"dryRun": "All"},
+            body={**live, "spec": written.get("spec")},
+        )
 
     def _read_version(self, api_version: str) -> dict[str, Resource]:
         try:
@@ -100,11 +117,11 @@ def _resource(group: str, version: str, item: dict[str, Any]) -> Resource:
     return Resource(group, version, item["name"], item["kind"], namespaced=item["namespaced"])
 
 
-def _revised(written: Obj, live: Obj | None) -> Obj:
+def _revised(component: Obj, live: Obj) -> Obj:
     """Return a Component at the revision that it will have: the one it has, or the next if its spec changes."""
-    latest = ((live or {}).get("status") or {}).get("latestRevision") or {}
-    if live is None or not latest:
-        return with_revision(written, 1)
-    if live.get("spec") == written.get("spec"):
-        return {**written, "status": {"latestRevision": latest}}
-    return with_revision(written, latest["revision"] + 1)
+    latest = (live.get("status") or {}).get("latestRevision") or {}
+    if not latest:
+        return with_revision(component, 1)
+    if live.get("spec") == component.get("spec"):
+        return component
+    return with_revision(component, latest["revision"] + 1)

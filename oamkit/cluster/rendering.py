@@ -102,15 +102,18 @@ def rendered(
 
 
 def file_facts(found: Iterable[Manifest], namespace: str) -> FileFacts:
-    """Return the facts that files tell; their Components are checked, to name the file of one that is wrong."""
-    found = list(found)
+    """Return the facts that files tell; each object is looked at first, to name the file of one that is wrong."""
+    objects = []
     for manifest in found:
-        if manifest.identity[:2] == (API_VERSION, COMPONENT):
-            try:
-                Component.parse(manifest.object)
-            except InputError as error:
-                raise _placed(error, manifest) from error
-    return FileFacts([copied(dict(manifest.object)) for manifest in found], namespace)
+        obj = copied(dict(manifest.object))
+        try:
+            FileFacts([obj], namespace)
+            if manifest.identity[:2] == (API_VERSION, COMPONENT):
+                Component.parse(obj)
+        except InputError as error:
+            raise _placed(error, manifest) from error
+        objects.append(obj)
+    return FileFacts(objects, namespace)
 
 
 def outcomes(

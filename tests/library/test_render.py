@@ -72,7 +72,7 @@ def test_the_demo_renders_to_what_the_runtime_applies(folder: str, path_type: st
         "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
     }
     name = ingress["metadata"]["name"]
-    assert name == "web" if folder == "config" else name.startswith("web-trait-")
+    assert name == "web" if folder == "config" else name == "web-ingresses-5b9b9b4564"
     backend = {"service": {"name": "web", "port": {"number": 80}}}
     paths = [{"path": "/", "pathType": path_type, "backend": backend}]
     assert ingress == {
@@ -126,6 +126,10 @@ def test_files_can_be_named_one_by_one_and_applications_by_name() -> None:
             r"appconfig\.yaml:2: spec\.components\[0\]\.componentName: ",
         ),
         ({"component": ("- name: image", "- nam: image")}, r"component\.yaml:2: spec\.parameters"),
+        (
+            {"definition": ("spec:\n  definitionRef:", "spec: [1]\nx:\n  definitionRef:")},
+            r"definition\.yaml:2: spec: expected an object",
+        ),
         (
             {"appconfig": ("kind: ApplicationConfiguration", "kind: Application")},
             "expected an ApplicationConfiguration, found none",
