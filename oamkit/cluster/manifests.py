@@ -138,6 +138,9 @@ def _check(manifest: Manifest) -> None:
     if not isinstance(metadata, Mapping) or not isinstance(metadata.get("name"), str):
         name = metadata.get("name", "nothing") if isinstance(metadata, Mapping) else "nothing"
         raise wrong(f"expected a name, got {name!s}", "metadata.name")
+    namespace = metadata.get("namespace")
+    if not isinstance(namespace, str | None):
+        raise wrong(f"expected a text, got {namespace!s}", "metadata.namespace")
 
 
 def _refuse_twins(manifests: Iterable[Manifest]) -> None:

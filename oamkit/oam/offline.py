@@ -138,7 +138,8 @@ class Outcome:
 
 def as_new(app: Obj, namespace: str = "default") -> Obj:
     """Return an application as it is just after its first ``kubectl apply``: in a namespace, with generation 1."""
-    return {**app, "metadata": {"namespace": namespace, "generation": 1} | app["metadata"]}
+    given = {key: value for key, value in app["metadata"].items() if value not in (None, "")}
+    return {**app, "metadata": {"namespace": namespace, "generation": 1} | given}
 
 
 def with_revision(component: Obj, number: int) -> Obj:

@@ -25,7 +25,9 @@ def _definition(plural: str) -> dict[str, Any]:
 
 
 def test_a_new_application_has_its_components_first_revision_and_generation_1(make: Any) -> None:
-    app = as_new({**make.app(make.entry()), "metadata": {"name": "example"}}, "shop")
+    app = as_new(
+        {**make.app(make.entry()), "metadata": {"name": "example", "namespace": None}}, "shop"
+    )
     [workload] = outcome(app, FileFacts([make.component()], "shop")).objects()
     metadata = workload["metadata"]
     assert metadata["namespace"] == "shop"
