@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from oamkit.cluster.kubectl import kubectl
     from oamkit.cluster.objects import apply, delete, get
     from oamkit.cluster.reading import events, logs
+    from oamkit.cluster.rendering import render
     from oamkit.cluster.waiting import wait_for
     from oamkit.cluster.yaml_view import show_yaml
     from oamkit.diagnosis import doctor
@@ -50,6 +51,7 @@ __all__ = [
     "images",
     "kubectl",
     "logs",
+    "render",
     "show_yaml",
     "wait_for",
 ]
@@ -64,6 +66,7 @@ _HOMES = {
     "get": "oamkit.cluster.objects",
     "kubectl": "oamkit.cluster.kubectl",
     "logs": "oamkit.cluster.reading",
+    "render": "oamkit.cluster.rendering",
     "show_yaml": "oamkit.cluster.yaml_view",
     "wait_for": "oamkit.cluster.waiting",
 }

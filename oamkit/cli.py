@@ -5,7 +5,7 @@ exit code  meaning
 =========  ====================================================================
 0          it worked
 1          it didn't, and the lines on standard error say why
-2          the command was written wrongly
+2          the command was written wrongly; of ``diff``, as of kubectl's: an error, for 1 says that there are differences
 130        it was interrupted, by Ctrl-C
 =========  ====================================================================
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,17 @@ Provider = Annotated[
 Language = Annotated[str, typer.Option(help="en or zh.")]
 Lessons = Annotated[
     list[str] | None, typer.Argument(help='Lessons by number, e.g. "03 06"; all if none is named.')
+]
+
+Files = Annotated[
+    list[Path], typer.Option("--file", "-f", help="A file or folder; may be given several times.")
+]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="For objects that name none.")]
+Application = Annotated[
+    str,
+    typer.Option(
+        "--name", help="Only the ApplicationConfiguration of this name.", show_default=False
+    ),
 ]
 
 
@@ -133,6 +145,40 @@ def build(
 
 
 @app.command()
+def render(
+    files: Files,
+    namespace: Namespace = "default",
+    name: Application = "",
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Ask the cluster for what the files don't tell.")
+    ] = False,
+) -> None:
+    """Print, as YAML, what the runtime would apply for the applications in files; no cluster is needed."""
+    from oamkit.cluster import manifests, rendering
+
+    found = manifests.load_all(files)
+    rendered = rendering.rendered(found, namespace=namespace, name=name, cluster=cluster)
+    _note(rendered.notes)
+    _print(rendered)
+
+
+@app.command()
+def diff(files: Files, namespace: Namespace = "default", name: Application = "") -> None:
+    """Show what the runtime would change in the cluster; exit code 0: nothing, 1: something, 2: an error."""
+    from oamkit.cluster import differences, manifests
+
+    try:
+        found = differences.differences(manifests.load_all(files), namespace=namespace, name=name)
+    except OamKitError as error:
+        _tell(error)
+        raise typer.Exit(2) from error
+    _note(found.notes)
+    if found:
+        _print(found)
+        raise typer.Exit(1)
+
+
+@app.command()
 def reset(
     cluster: Annotated[bool, typer.Option(help="Delete the cluster as well.")] = False,
     provider: Provider = "",
@@ -192,6 +238,11 @@ def _print(result: show.Rendered) -> None:
         Console().print(result)
     else:
         typer.echo(str(result))
+
+
+def _note(notes: Iterable[str]) -> None:
+    for note in notes:
+        typer.echo(f"Note: {note}", err=True)
 
 
 def _tell(error: OamKitError) -> None:

@@ -11,7 +11,7 @@ import yaml
 
 from oamkit.errors import InputError
 
-__all__ = ["Manifest", "Source", "load"]
+__all__ = ["Manifest", "Source", "load", "load_all"]
 
 Source = str | Path | Mapping[str, Any] | Iterable[Mapping[str, Any]]
 """A file, a folder of files, an object, or several."""
@@ -78,6 +78,13 @@ def load(source: Source) -> list[Manifest]:
     return manifests
 
 
+def load_all(files: Iterable[str | Path]) -> list[Manifest]:
+    """Read several files or folders as if they were one; see :func:`load`."""
+    found = [manifest for file in files for manifest in load(file)]
+    _refuse_twins(found)
+    return found
+
+
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
@@ -131,6 +138,9 @@ def _check(manifest: Manifest) -> None:
     if not isinstance(metadata, Mapping) or not isinstance(metadata.get("name"), str):
         name = metadata.get("name", "nothing") if isinstance(metadata, Mapping) else "nothing"
         raise wrong(f"expected a name, got {name!s}", "metadata.name")
+    namespace = metadata.get("namespace")
+    if not isinstance(namespace, str | None):
+        raise wrong(f"expected a text, got {namespace!s}", "metadata.namespace")
 
 
 def _refuse_twins(manifests: Iterable[Manifest]) -> None:

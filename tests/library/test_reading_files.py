@@ -49,6 +49,10 @@ def test_a_folder_is_read_as_kubectl_reads_it(tmp_path: Path, write: Any) -> Non
         ),
         (f"{GOOD}---\njust a text\n", r"bad\.yaml:5: expected an object, got 'just a text'"),
         ("apiVersion: v1\nkind: Pod\nmetadata: {name: 3}\n", "expected a name, got 3"),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: [b]}\n",
+            r"metadata\.namespace: expected a text, got \['b'\]",
+        ),
         ("# nothing\n", "expected Kubernetes objects, found none"),
     ],
 )
