@@ -163,6 +163,26 @@ class CommandError(OamKitError):
         self.stderr = stderr
         self.duration = duration
 
+    def told(self, *, argv: Sequence[str] | None = None, hint: str = "") -> CommandError:
+        """Return the same error as its caller tells it.
+
+        Args:
+            argv: The command as a person would type it; as it was run by default.
+            hint: What to do next.
+
+        Example:
+            >>> error = CommandError(["/opt/bin/helm", "list"], returncode=1)
+            >>> error.told(argv=["helm", "list"], hint="Is there a cluster?").argv
+            ('helm', 'list')
+        """
+        return CommandError(
+            self.argv if argv is None else argv,
+            returncode=self.returncode,
+            stderr=self.stderr,
+            duration=self.duration,
+            hint=hint,
+        )
+
 
 class MissingToolError(OamKitError):
     """A program or package that a step needs isn't installed."""

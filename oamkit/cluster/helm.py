@@ -150,13 +150,8 @@ def _run(argv: list[str | Path] | list[str], timeout: float) -> Completed:
     try:
         return active.runner().run(argv, timeout=timeout, env=environ)
     except CommandError as error:
-        raise CommandError(
-            error.argv,
-            returncode=error.returncode,
-            stderr=error.stderr,
-            duration=error.duration,
-            hint="Look at what isn't ready: kubectl('get', 'pods', '--all-namespaces') and events(namespace=…).",
-        ) from error
+        hint = "Look at what isn't ready: kubectl('get', 'pods', '--all-namespaces') and events(namespace=…)."
+        raise error.told(hint=hint) from error
 
 
 def _set(values: Mapping[str, Value]) -> Iterator[tuple[str, str]]:

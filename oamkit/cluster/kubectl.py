@@ -67,11 +67,5 @@ def run(arguments: Sequence[str | Path], *, timeout: float, input: str | None = 
     try:
         return active.runner().run(argv, timeout=timeout, input=input, env=environ)
     except CommandError as error:
-        error_with_hint = CommandError(
-            error.argv,
-            returncode=error.returncode,
-            stderr=error.stderr,
-            duration=error.duration,
-            hint=next((hint for sign, hint in _HINTS if sign in error.stderr), ""),
-        )
-        raise error_with_hint from error
+        hint = next((hint for sign, hint in _HINTS if sign in error.stderr), "")
+        raise error.told(hint=hint) from error

@@ -76,12 +76,7 @@ class ProgramRunner:
                 secrets=secrets,
             )
         except CommandError as error:
-            raise CommandError(
-                [str(name), *error.argv[1:]],
-                returncode=error.returncode,
-                stderr=error.stderr,
-                duration=error.duration,
-            ) from error
+            raise error.told(argv=[str(name), *error.argv[1:]]) from error
 
 
 def _with_ours_on_the_path(environ: Mapping[str, str]) -> dict[str, str]:

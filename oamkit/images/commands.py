@@ -113,13 +113,8 @@ def _docker(argv: list[str], tag: str, runner: Runner) -> BuiltImage:
     try:
         runner.run(argv, timeout=TIMEOUT)
     except CommandError as error:
-        raise CommandError(
-            error.argv,
-            returncode=error.returncode,
-            stderr=error.stderr,
-            duration=error.duration,
-            hint="The lines above name the step that failed. Without Docker: OAMKIT_PROVIDER=sandbox.",
-        ) from error
+        hint = "The lines above name the step that failed. Without Docker: OAMKIT_PROVIDER=sandbox."
+        raise error.told(hint=hint) from error
     took = time.monotonic() - start
     inspect = ["docker", "image", "inspect", "--format", "{{.Id}} {{.Size}}", tag]
     digest, size = runner.run(inspect, timeout=30).stdout.split()
