@@ -29,7 +29,7 @@ from oamkit.runtime.owners import emit_at_application
 from oamkit.runtime.passes import PassFailedError
 from oamkit.runtime.queue import WorkQueue
 from oamkit.runtime.watches import Watches
-from oamkit.runtime.working import Context, lean, work
+from oamkit.runtime.working import Context, awaited, lean, work
 
 __all__ = ["ContainerizedWorkloadController"]
 
@@ -100,12 +100,7 @@ class ContainerizedWorkloadController:
 
     def not_ready(self) -> str:
         """Why it doesn't see the cluster yet; ``""`` if it does."""
-        if self._workloads.synced.is_set():
-            return ""
-        error = self._workloads.error
-        return (
-            f"waiting for {CONTAINERIZED_WORKLOADS.plural}{f': {error.message}' if error else ''}"
-        )
+        return awaited(self._workloads)
 
     def depth(self) -> int:
         """How many workloads wait for a worker."""

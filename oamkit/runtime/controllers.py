@@ -21,7 +21,7 @@ from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS, COMPONENTS, CRDS, D
 from oamkit.runtime.queue import WorkQueue
 from oamkit.runtime.revisions import RevisionReconciler
 from oamkit.runtime.watches import Watches
-from oamkit.runtime.working import Context, lean, work
+from oamkit.runtime.working import Context, awaited, lean, work
 
 __all__ = ["ApplicationController"]
 
@@ -148,11 +148,7 @@ class ApplicationController:
 
     def not_ready(self) -> str:
         """See :meth:`Controller.not_ready`."""
-        for informer in [self._apps, *self._parts]:
-            if not informer.synced.is_set():
-                why = f": {informer.error.message}" if informer.error else ""
-                return f"waiting for {informer.resource.plural}{why}"
-        return ""
+        return awaited(self._apps, *self._parts)
 
     def depth(self) -> int:
         """See :meth:`Controller.depth`."""

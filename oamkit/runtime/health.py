@@ -22,7 +22,7 @@ from oamkit.runtime.kinds import HEALTH_SCOPES
 from oamkit.runtime.queue import WorkQueue
 from oamkit.runtime.uses import Uses
 from oamkit.runtime.watches import Watches
-from oamkit.runtime.working import Context, work
+from oamkit.runtime.working import Context, awaited, work
 
 __all__ = ["HealthScopeController"]
 
@@ -73,10 +73,7 @@ class HealthScopeController:
 
     def not_ready(self) -> str:
         """Why it doesn't see the cluster yet; ``""`` if it does."""
-        if self._scopes.synced.is_set():
-            return ""
-        error = self._scopes.error
-        return f"waiting for {HEALTH_SCOPES.plural}{f': {error.message}' if error else ''}"
+        return awaited(self._scopes)
 
     def depth(self) -> int:
         """How many scopes wait for a worker."""

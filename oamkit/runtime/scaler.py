@@ -24,7 +24,7 @@ from oamkit.runtime.passes import PassFailedError
 from oamkit.runtime.queue import WorkQueue
 from oamkit.runtime.uses import Uses
 from oamkit.runtime.watches import Watches
-from oamkit.runtime.working import Context, lean, work
+from oamkit.runtime.working import Context, awaited, lean, work
 
 __all__ = ["ManualScalerController"]
 
@@ -86,11 +86,7 @@ class ManualScalerController:
 
     def not_ready(self) -> str:
         """Why it doesn't see the cluster yet; ``""`` if it does."""
-        for informer in (self._traits, self._definitions):
-            if not informer.synced.is_set():
-                why = f": {informer.error.message}" if informer.error else ""
-                return f"waiting for {informer.resource.plural}{why}"
-        return ""
+        return awaited(self._traits, self._definitions)
 
     def depth(self) -> int:
         """How many traits wait for a worker."""

@@ -14,7 +14,7 @@ from oamkit.kube import Client, Informer, Key, Object
 from oamkit.runtime.metrics import Metrics
 from oamkit.runtime.queue import WorkQueue
 
-__all__ = ["Context", "Controller", "lean", "work"]
+__all__ = ["Context", "Controller", "awaited", "lean", "work"]
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,15 @@ class Controller(Protocol):
     def depth(self) -> int:
         """How many objects wait for a worker."""
         ...  # pragma: no cover - a protocol
+
+
+def awaited(*informers: Informer) -> str:
+    """Say which informer hasn't seen the cluster yet, and why if that is known; ``""`` if all have."""
+    for informer in informers:
+        if not informer.synced.is_set():
+            why = f": {informer.error.message}" if informer.error else ""
+            return f"waiting for {informer.resource.plural}{why}"
+    return ""
 
 
 async def work(
