@@ -22,7 +22,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from oamkit import cluster, course, images
+    from oamkit import cluster, images, lesson
     from oamkit.cluster import helm
     from oamkit.cluster.fetching import fetch
     from oamkit.cluster.kubectl import kubectl
@@ -41,7 +41,6 @@ __all__ = [
     "__version__",
     "apply",
     "cluster",
-    "course",
     "delete",
     "doctor",
     "events",
@@ -50,6 +49,7 @@ __all__ = [
     "helm",
     "images",
     "kubectl",
+    "lesson",
     "logs",
     "render",
     "show_yaml",
@@ -72,9 +72,9 @@ _HOMES = {
 }
 _MODULES = {
     "cluster": "oamkit.cluster",
-    "course": "oamkit.course",
     "helm": "oamkit.cluster.helm",
     "images": "oamkit.images",
+    "lesson": "oamkit.lesson",
 }
 
 

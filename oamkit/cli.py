@@ -93,7 +93,7 @@ def lab(
 ) -> None:
     """Open the course in JupyterLab."""
     from oamkit import course
-    from oamkit.course.lessons import folder
+    from oamkit.lesson.lessons import folder
 
     notebooks = folder(lang)
     arguments = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks.parents[1]}"]
@@ -185,7 +185,7 @@ def reset(
 ) -> None:
     """Remove what the lessons made from the cluster."""
     from oamkit.cluster import active
-    from oamkit.course.start import clear
+    from oamkit.lesson.start import clear
 
     place = active.provider(provider)
     if place.status().running:

@@ -7,7 +7,7 @@ from typing import Any
 
 from oamkit import show
 from oamkit.course.cells import heading, label
-from oamkit.course.lessons import Lesson
+from oamkit.lesson.lessons import Lesson
 
 __all__ = ["Progress"]
 

@@ -11,8 +11,8 @@ from html import escape
 from pathlib import Path
 
 from oamkit import show
-from oamkit.course.lessons import Lesson
 from oamkit.course.runner import LessonResult
+from oamkit.lesson.lessons import Lesson
 
 __all__ = ["write"]
 

@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 
 from oamkit import show
 from oamkit.cluster import kit
-from oamkit.course import lessons as catalogue
 from oamkit.course.cells import Failure, answer_of, failure_of
-from oamkit.course.lessons import Lesson
 from oamkit.course.progress import Progress
+from oamkit.lesson import lessons as catalogue
+from oamkit.lesson.lessons import Lesson
 from oamkit.provider import choose
 
 __all__ = ["CourseResult", "LessonResult", "run_course", "run_lesson"]

@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from oamkit.cluster import kit
-from oamkit.course import flow, layers, lessons
-from oamkit.course.lessons import Need
 from oamkit.errors import InputError
+from oamkit.lesson import flow, layers, lessons
+from oamkit.lesson.lessons import Need
 
 
 def test_each_lesson_builds_on_what_the_ones_before_have_made() -> None:

@@ -133,7 +133,7 @@ def test_the_report_fetches_nothing_from_anywhere(
     write: Callable[..., Path], notebooks: Path, tmp_path: Path
 ) -> None:
     write(
-        "00-one", "from oamkit.course import flow\nflow(('You', 'look'), ('The page', 'is there'))"
+        "00-one", "from oamkit.lesson import flow\nflow(('You', 'look'), ('The page', 'is there'))"
     )
     result = _run(notebooks, tmp_path)
     for page in result.report.parent.glob("*.html"):

@@ -73,7 +73,7 @@ def test_code_is_python_that_uses_the_public_api_only(notebook: Any) -> None:
     for cell in _code(notebook):
         for node in ast.walk(ast.parse(cell.source)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("oamkit"):
-                assert node.module in ("oamkit", "oamkit.course"), cell.id
+                assert node.module in ("oamkit", "oamkit.lesson"), cell.id
                 if node.module == "oamkit":
                     assert {name.name for name in node.names} <= public, cell.id
 
@@ -81,7 +81,7 @@ def test_code_is_python_that_uses_the_public_api_only(notebook: Any) -> None:
 def test_begins_with_its_parameters_and_its_start(path: Path, notebook: Any) -> None:
     code = _code(notebook)
     assert "parameters" in code[0].metadata.get("tags", [])
-    assert f'course.start("{path.stem[:2]}"' in code[1].source
+    assert f'lesson.start("{path.stem[:2]}"' in code[1].source
 
 
 def test_a_lesson_has_all_its_parts(path: Path, notebook: Any) -> None:

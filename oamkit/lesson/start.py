@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from oamkit import images, show
 from oamkit.cluster import active, helm, kit, objects
-from oamkit.course import demo
-from oamkit.course.lessons import Need, needs
 from oamkit.errors import ApiError, ImageError, InputError
+from oamkit.lesson import demo
+from oamkit.lesson.lessons import Need, needs
 from oamkit.show import Line
 
 __all__ = ["Started", "clear", "start"]
