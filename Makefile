@@ -56,8 +56,8 @@ bench: setup-dev  ## Measure: make bench NAME=sandbox (runtime)
 	@test -n "$(NAME)" || { echo "Which one? make bench NAME=$$(ls benchmarks/*.py | xargs -n1 basename | sed 's/.py$$//' | grep -v '^_' | paste -sd'|')"; exit 2; }
 	@$(BIN)/python -m benchmarks.$(NAME)
 
-lock: setup-dev  ## Write requirements/*.lock anew from pyproject.toml
-	@$(BIN)/python scripts/lock.py
+lock: setup-dev  ## Write requirements/*.lock from pyproject.toml [UPGRADE=1: newest versions of all]
+	@$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
 clean:  ## Remove what was built here (the sandbox and the caches stay: oamkit sandbox reset)
 	@rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .venv

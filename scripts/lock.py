@@ -1,7 +1,7 @@
 """Write ``requirements/*.lock`` from ``pyproject.toml``: exact versions with hashes, for every platform and Python.
 
 The library itself has ranges; learners and CI install exactly these versions. ``oamkit-binaries`` is left out: it is built
-from ``binaries/``.
+from ``binaries/``. What is locked already stays as it is, unless ``--upgrade`` is given.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
 UV = Path(sys.executable).parent / "uv"
+UPGRADE = [word for word in sys.argv[1:] if word == "--upgrade"]
 EXTRAS = ("runtime", "sandbox", "lab")
 
 
@@ -22,9 +23,9 @@ def compile_lock(name: str, *arguments: str) -> None:
     target = REQUIREMENTS / f"{name}.lock"
     subprocess.run(
         [
-            UV, "pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.11",
+            UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
             "--generate-hashes", "--no-emit-index-url", "--no-annotate", "--no-header",
-            "--output-file", target, *arguments,
+            "--output-file", target, *UPGRADE, *arguments,
         ],
         check=True,
     )  # fmt: skip
