@@ -24,6 +24,7 @@ __all__ = [
     "Rendered",
     "Table",
     "Text",
+    "color_of",
     "command",
     "say",
     "seconds",
@@ -43,6 +44,7 @@ _STYLES = {
     "ready": "green",
     "true": "green",
     "passed": "green",
+    "correct": "green",
     "warn": "yellow",
     "warning": "yellow",
     "configured": "yellow",
@@ -50,8 +52,11 @@ _STYLES = {
     "pending": "yellow",
     "stopped": "yellow",
     "deleted": "yellow",
+    "not attempted": "yellow",
+    "cannot be checked": "yellow",
     "fail": "red",
     "failed": "red",
+    "incorrect": "red",
     "false": "red",
 }
 _COLORS = {
@@ -197,6 +202,11 @@ def style_of(text: str) -> str:
     return _STYLES.get(text.lower(), "")
 
 
+def color_of(text: str) -> str:
+    """Return the CSS colour for a word that names a state, readable on light and dark; ``"inherit"`` for any other text."""
+    return _COLORS.get(style_of(text), "inherit")
+
+
 def say(text: str, style: str = "", *, end: str = "\n") -> None:
     """Print a line to standard output, in colour where there is a terminal."""
     if sys.stdout.isatty():
@@ -239,9 +249,10 @@ def seconds(value: float) -> str:
 
 
 def _cell(text: str) -> str:
-    color = _COLORS.get(style_of(text))
     shown = escape(text).replace("\n", "<br>")
-    return f'<span style="color:{color};font-weight:600">{shown}</span>' if color else shown
+    if not style_of(text):
+        return shown
+    return f'<span style="color:{color_of(text)};font-weight:600">{shown}</span>'
 
 
 def _console() -> Console:

@@ -1,11 +1,12 @@
-"""What a lesson is made of: its start state and its pictures.
+"""What a lesson is made of: its start state, its pictures and its exercises.
 
-A notebook begins with :func:`start` and uses :func:`flow` and :func:`layers` for its pictures.
+A notebook begins with :func:`start`, uses :func:`flow` and :func:`layers` for its pictures, and :func:`exercise` for its exercises.
 """
 
 from __future__ import annotations
 
+from oamkit.lesson.exercising import find as exercise
 from oamkit.lesson.figures import Figure, flow, layers
 from oamkit.lesson.start import Started, start
 
-__all__ = ["Figure", "Started", "flow", "layers", "start"]
+__all__ = ["Figure", "Started", "exercise", "flow", "layers", "start"]

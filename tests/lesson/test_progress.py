@@ -1,0 +1,104 @@
+"""How far a learner is, on disk."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import stat
+from pathlib import Path
+
+import pytest
+
+from oamkit import paths
+from oamkit.lesson import progress
+from oamkit.lesson.progress import Progress
+from oamkit.lesson.verdict import Outcome
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def test_nothing_is_known_at_first() -> None:
+    assert progress.load() == Progress()
+    assert progress.load().outcome("07.1") is Outcome.NOT_ATTEMPTED
+
+
+def test_what_was_solved_once_stays_solved() -> None:
+    progress.record("07.1", Outcome.INCORRECT)
+    assert progress.load().outcome("07.1") is Outcome.INCORRECT
+    progress.record("07.1", Outcome.CORRECT)
+    progress.record("07.1", Outcome.NOT_ATTEMPTED)
+    assert progress.load().outcome("07.1") is Outcome.CORRECT
+    attempt = progress.load().exercises["07.1"]
+    assert attempt.checks == 3
+    assert attempt.outcome is Outcome.NOT_ATTEMPTED
+    assert attempt.solved.endswith("+00:00")
+
+
+def test_it_is_reset_by_lesson_or_as_a_whole() -> None:
+    for number in ("07.1", "07.2", "08.1"):
+        progress.record(number, Outcome.CORRECT)
+    progress.opened("07")
+    progress.opened("08")
+    before = progress.reset("07")
+    assert set(before.exercises) == {"07.1", "07.2", "08.1"}
+    assert set(progress.load().exercises) == {"08.1"}
+    assert set(progress.load().lessons) == {"08"}
+    progress.reset()
+    assert progress.load() == Progress()
+
+
+def test_only_its_owner_can_read_it() -> None:
+    progress.opened("03")
+    mode = (paths.data() / "progress.json").stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"exercises": {"07.1": {}}, "lessons": {}}',
+        '{"exercises": [1]}',
+        "\x00\xff",
+    ],
+)
+def test_a_file_that_can_t_be_read_is_put_aside(text: str) -> None:
+    file = paths.data() / "progress.json"
+    file.write_text(text)
+    assert progress.load() == Progress()
+    assert file.with_suffix(".unreadable").read_text() == text
+    progress.record("07.1", Outcome.CORRECT)
+    assert progress.load().outcome("07.1") is Outcome.CORRECT
+
+
+def test_a_write_that_is_cut_off_leaves_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress.record("07.1", Outcome.CORRECT)
+
+    def cut_off(document: object, file: object, **options: object) -> None:
+        file.write('{"exercises": {')  # type: ignore[attr-defined]
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(json, "dump", cut_off)
+        with pytest.raises(OSError, match="no space"):
+            progress.record("07.2", Outcome.CORRECT)
+    assert set(progress.load().exercises) == {"07.1"}
+
+
+def _record_many(first: int) -> None:
+    for n in range(first, first + 10):
+        progress.record(f"07.{n}", Outcome.CORRECT)
+
+
+def test_notebooks_that_write_at_once_lose_nothing(home: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_record_many, args=(first,)) for first in (10, 20, 30)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+        assert writer.exitcode == 0
+    assert len(progress.load().exercises) == 30
