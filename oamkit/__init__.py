@@ -22,7 +22,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from oamkit import cluster, images, lesson
+    from oamkit import cluster, images, lesson, widgets
     from oamkit.cluster import helm
     from oamkit.cluster.fetching import fetch
     from oamkit.cluster.kubectl import kubectl
@@ -54,6 +54,7 @@ __all__ = [
     "render",
     "show_yaml",
     "wait_for",
+    "widgets",
 ]
 
 _HOMES = {
@@ -75,6 +76,7 @@ _MODULES = {
     "helm": "oamkit.cluster.helm",
     "images": "oamkit.images",
     "lesson": "oamkit.lesson",
+    "widgets": "oamkit.widgets",
 }
 
 

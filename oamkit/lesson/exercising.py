@@ -58,6 +58,7 @@ __all__ = [
     "exercise",
     "find",
     "incorrect",
+    "last_answer",
     "not_attempted",
     "of_lesson",
 ]
@@ -299,6 +300,11 @@ def find(number: str) -> Exercise:
             return each
     names = ", ".join(each.number for each in there) or "none in this lesson"
     raise InputError(f"there is no exercise {number!r}", field="number", hint=f"There is: {names}.")
+
+
+def last_answer(number: str) -> object:
+    """Return the answer that a learner gave to an exercise last; ``None`` if none was given."""
+    return _answers.get(number)
 
 
 def of_lesson(lesson: str) -> tuple[Exercise, ...]:

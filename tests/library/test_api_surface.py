@@ -16,7 +16,18 @@ def test_all_names_are_sorted_and_there() -> None:
 
 def test_all_names_what_is_public() -> None:
     public = {name for name in dir(oamkit) if not name.startswith("_")} | {"__version__"}
-    parts = {"errors", "kube", "oam", "paths", "process", "provider", "runtime", "sandbox", "show"}
+    parts = {
+        "errors",
+        "kube",
+        "oam",
+        "paths",
+        "process",
+        "provider",
+        "runtime",
+        "sandbox",
+        "show",
+        "topology",
+    }
     tools = {"TYPE_CHECKING", "annotations", "import_module", "cli", "diagnosis"}
     assert public - parts - tools == set(oamkit.__all__)
 

@@ -1,0 +1,58 @@
+"""The words of the front ends. They come from here, so that they are translated like all others."""
+
+from __future__ import annotations
+
+__all__ = ["WORDS"]
+
+WORDS = {
+    # all widgets
+    "lost": "The cluster's API server doesn't answer. This is what was there before.",
+    "retrying": "The widget goes on asking, and shows news as soon as it answers.",
+    "again": "Try again",
+    "failed": "Something went wrong in this widget",
+    "loading": "Reading the cluster …",
+    "close": "Close",
+    "back": "The API server answers again.",
+    # topology
+    "topology": "Topology of the application",
+    "topologyOf": "Topology of",
+    "views": "What is shown",
+    "oam": "OAM",
+    "kubernetes": "Kubernetes",
+    "both": "Both",
+    "search": "Search",
+    "searchHint": "Kind, name or state",
+    "state": "State",
+    "anyState": "any state",
+    "troubled": "not healthy",
+    "fit": "Fit",
+    "fitHint": "Fit the picture into its frame",
+    "zoomIn": "Zoom in",
+    "zoomOut": "Zoom out",
+    "pause": "Pause",
+    "resume": "Go on",
+    "legend": "Legend",
+    "copyPicture": "Copy picture",
+    "copyText": "Copy text",
+    "copied": "Copied.",
+    "saved": "Your browser doesn't let pages copy pictures, so it was saved as a file.",
+    "notCopied": "Your browser doesn't let this page copy.",
+    "fold": "Fold again",
+    "open": "Show one by one",
+    "details": "Details",
+    "nothingSelected": "Choose a node to see its conditions, its events and its YAML.",
+    "waitingForKernel": "The kernel is busy; details come as soon as it answers.",
+    "conditions": "Conditions",
+    "events": "Events",
+    "yaml": "YAML",
+    "noEvents": "No events.",
+    "noConditions": "No conditions.",
+    "empty": "There is nothing to show yet.",
+    "help": "Arrow keys move between nodes, Enter selects, plus and minus zoom, 0 fits the picture, Escape ends the selection.",
+    "hits": "nodes match",
+    "changed": "changed",
+    "added": "New",
+    "removed": "Gone",
+    "owns": "A line: owns. A dashed line: points at.",
+    "marked": "written by the application",
+}
