@@ -22,7 +22,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from oamkit import cluster, images, lesson, widgets
+    from oamkit import cluster, cue, images, lesson, widgets
     from oamkit.cluster import helm
     from oamkit.cluster.fetching import fetch
     from oamkit.cluster.kubectl import kubectl
@@ -41,6 +41,7 @@ __all__ = [
     "__version__",
     "apply",
     "cluster",
+    "cue",
     "delete",
     "doctor",
     "events",
@@ -73,6 +74,7 @@ _HOMES = {
 }
 _MODULES = {
     "cluster": "oamkit.cluster",
+    "cue": "oamkit.cue",
     "helm": "oamkit.cluster.helm",
     "images": "oamkit.images",
     "lesson": "oamkit.lesson",

@@ -4,6 +4,7 @@ Catch :class:`OamKitError` for all of it, or a branch::
 
     OamKitError                 something the kit can explain
     ├── InputError              a file, field or argument that a person wrote is wrong
+    │   └── CueError            … CUE in particular (oamkit.cue); CueLimitError: it takes too much
     ├── CommandError            a program that was run ended with an error
     ├── MissingToolError        a program or package that a step needs isn't installed
     ├── ImageError              an image can't be built, found or unpacked

@@ -5,8 +5,11 @@ Where it runs is :mod:`oamkit.provider`'s choice; all verbs can be called again,
 
 from __future__ import annotations
 
+from typing import Any
+
 from oamkit.cluster import active
 from oamkit.cluster.base import ClusterStatus, Deleted, LoadedImage, Part
+from oamkit.errors import ApiError, InputError
 
 __all__ = [
     "ClusterStatus",
@@ -16,6 +19,7 @@ __all__ = [
     "delete",
     "ensure",
     "load_image",
+    "openapi",
     "status",
     "url",
 ]
@@ -59,6 +63,33 @@ def load_image(tag: str) -> LoadedImage:
         ClusterError: There is no cluster.
     """
     return active.provider().load_image(tag)
+
+
+def openapi(api_version: str) -> dict[str, Any]:
+    """Return how the cluster itself describes the kinds of an API group in one version: OpenAPI v3.
+
+    Args:
+        api_version: E.g. ``"apps/v1"`` or ``"v1"``.
+
+    Raises:
+        InputError: The cluster doesn't serve it.
+        ClusterError: There is no cluster.
+
+    Example::
+
+        cue.from_openapi(cluster.openapi("apps/v1"), "Deployment")
+    """
+    place = f"apis/{api_version}" if "/" in api_version else f"api/{api_version}"
+    try:
+        return active.api().request("GET", f"/openapi/v3/{place}")
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        raise InputError(
+            f"the cluster serves no {api_version}",
+            field="api_version",
+            hint="kubectl('api-versions') lists what it serves.",
+        ) from error
 
 
 def status() -> ClusterStatus:
