@@ -12,10 +12,10 @@ LESSONS ?=
 NAME ?=
 BIN := .venv/bin
 
-.PHONY: help setup setup-dev course lab test test-fast lint format lock binaries bench clean
+.PHONY: help setup setup-dev course lab test test-fast lint format lock binaries bench messages translations clean
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is missing. Debian, Ubuntu: apt install python3 python3-venv"; exit 1; }
@@ -55,6 +55,12 @@ binaries: setup  ## Build the wheel with Kubernetes, kubectl, helm, kind and cue
 bench: setup-dev  ## Measure: make bench NAME=sandbox (runtime)
 	@test -n "$(NAME)" || { echo "Which one? make bench NAME=$$(ls benchmarks/*.py | xargs -n1 basename | sed 's/.py$$//' | grep -v '^_' | paste -sd'|')"; exit 2; }
 	@$(BIN)/python -m benchmarks.$(NAME)
+
+messages: setup-dev  ## Bring the catalogue of messages up to date: oamkit/locale/zh/messages.po
+	@$(BIN)/python scripts/translate_messages.py
+
+translations: setup-dev  ## Bring the Chinese notebooks up to date: notebooks/translations/zh/
+	@$(BIN)/python scripts/translate_notebooks.py
 
 lock: setup-dev  ## Write requirements/*.lock from pyproject.toml [UPGRADE=1: newest versions of all]
 	@$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)

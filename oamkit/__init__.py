@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from oamkit.cluster.yaml_view import show_yaml
     from oamkit.diagnosis import doctor
     from oamkit.errors import OamKitError
+    from oamkit.languages import language
 
 __version__ = "0.1.0"
 
@@ -50,6 +51,7 @@ __all__ = [
     "helm",
     "images",
     "kubectl",
+    "language",
     "lesson",
     "logs",
     "render",
@@ -67,6 +69,7 @@ _HOMES = {
     "fetch": "oamkit.cluster.fetching",
     "get": "oamkit.cluster.objects",
     "kubectl": "oamkit.cluster.kubectl",
+    "language": "oamkit.languages",
     "logs": "oamkit.cluster.reading",
     "render": "oamkit.cluster.rendering",
     "show_yaml": "oamkit.cluster.yaml_view",

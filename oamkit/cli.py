@@ -16,12 +16,13 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from oamkit import show
 from oamkit.errors import OamKitError
+from oamkit.languages import current, translate
 
 __all__ = ["app", "main"]
 
@@ -208,12 +209,25 @@ def main() -> None:
     """Run the command; an error that the kit can explain is told in words, without a traceback."""
     try:
         _mount()
-        app()
+        command = typer.main.get_command(app)
+        if current() != "en":
+            _translate_help(command)
+        command()
     except OamKitError as error:
         _tell(error)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _translate_help(command: Any) -> None:  # noqa: ANN401 - typer brings a click of its own, without types
+    """Put the help texts of a command, and of those below it, into the language of the user."""
+    command.help = translate(command.help or "")
+    for parameter in command.params:
+        if getattr(parameter, "help", None):
+            parameter.help = translate(parameter.help)
+    for below in getattr(command, "commands", {}).values():
+        _translate_help(below)
 
 
 def _mount() -> None:
@@ -242,7 +256,7 @@ def _print(result: show.Rendered) -> None:
 
 def _note(notes: Iterable[str]) -> None:
     for note in notes:
-        typer.echo(f"Note: {note}", err=True)
+        typer.echo(translate(f"Note: {note}"), err=True)
 
 
 def _tell(error: OamKitError) -> None:
@@ -250,11 +264,11 @@ def _tell(error: OamKitError) -> None:
     from rich.text import Text
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(Text.assemble(("Error: ", "bold red"), error.message))
+    console.print(Text.assemble((translate("Error: "), "bold red"), translate(error.message)))
     if error.hint:
-        console.print(Text.assemble(("Hint: ", "bold"), error.hint))
+        console.print(Text.assemble((translate("Hint: "), "bold"), translate(error.hint)))
     if error.docs:
-        console.print(Text(f"More: docs/{error.docs}"))
+        console.print(Text(translate(f"More: docs/{error.docs}")))
 
 
 if __name__ == "__main__":

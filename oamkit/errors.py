@@ -20,7 +20,7 @@ page of the documentation that explains it, and the exception that caused it as 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,6 +36,20 @@ __all__ = [
     "SandboxError",
     "WaitTimeoutError",
 ]
+
+
+def translate_by(translate: Callable[[str], str]) -> None:
+    """Let errors be shown in another language. Their ``message`` and ``str()`` stay English, for logs and comparisons."""
+    _translators[:] = [translate]
+
+
+def _translate(text: str) -> str:
+    for translate in _translators:
+        return translate(text)
+    return text
+
+
+_translators: list[Callable[[str], str]] = []
 
 
 class OamKitError(Exception):
@@ -77,14 +91,23 @@ class OamKitError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a traceback: an error that explains itself needs none."""
-        return [f"{type(self).__name__}: {self}"]
+        return [f"{type(self).__name__}: {self.shown()}"]
+
+    def shown(self) -> str:
+        """Return what ``str()`` gives in the language that the kit speaks."""
+        lines = [_translate(self.message)]
+        if self.hint:
+            lines.append(_translate(f"Hint: {self.hint}"))
+        if self.docs:
+            lines.append(_translate(f"More: docs/{self.docs}"))
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        parts = [f"<strong>{escape(self.message)}</strong>"]
+        parts = [f"<strong>{escape(_translate(self.message))}</strong>"]
         if self.hint:
-            parts.append(f"<br>→ {escape(self.hint)}")
+            parts.append(f"<br>→ {escape(_translate(self.hint))}")
         parts.append(f"<br><small><code>{escape(self.code)}</code></small>")
         return f'<div role="alert">{"".join(parts)}</div>'
 

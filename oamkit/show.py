@@ -2,7 +2,7 @@
 
 A result is a small object that knows its :meth:`Rendered.__rich__` and :meth:`Rendered.to_html`; the rest follows from them.
 What happens on the way (the command that is run, what is waited for) is printed, a line each: a line is never rewritten, so
-the same text is good for a terminal, a notebook and a log.
+the same text is good for a terminal, a notebook and a log. All of it is translated here, when it is shown, and nowhere else.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
+
+from oamkit.languages import translate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,6 +107,7 @@ class Table(Rendered):
         rows: A text for each column.
         title: A line above it; none by default.
         empty: What to say when there are no rows.
+        verbatim: Whether it is a program's own table, whose words stay as they are.
 
     Example:
         >>> print(Table(("NAME", "STATE"), (("web", "ok"),)))
@@ -116,6 +119,10 @@ class Table(Rendered):
     rows: tuple[tuple[str, ...], ...]
     title: str = ""
     empty: str = "Nothing."
+    verbatim: bool = False
+
+    def _said(self, text: str) -> str:
+        return text if self.verbatim else translate(text)
 
     def __rich__(self) -> RenderableType:
         from rich import box
@@ -123,31 +130,34 @@ class Table(Rendered):
         from rich.text import Text as RichText
 
         if not self.rows:
-            return RichText(self.empty)
+            return RichText(translate(self.empty))
         table = RichTable(
             box=box.SIMPLE_HEAD if sys.stdout.isatty() else None,
-            title=self.title or None,
+            title=translate(self.title) or None,
             title_justify="left",
             pad_edge=False,
             padding=(0, 2, 0, 0),
         )
         for column in self.columns:
-            table.add_column(column, overflow="fold")
+            table.add_column(self._said(column), overflow="fold")
         for row in self.rows:
-            table.add_row(*(RichText(cell, style=style_of(cell)) for cell in row))
+            table.add_row(*(RichText(self._said(cell), style=style_of(cell)) for cell in row))
         return table
 
     def to_html(self) -> str:
         """Return a table with headings that a screen reader can name."""
         if not self.rows:
-            return f"<p>{escape(self.empty)}</p>"
-        caption = (
-            f'<caption style="text-align:left">{escape(self.title)}</caption>' if self.title else ""
-        )
+            return f"<p>{escape(translate(self.empty))}</p>"
+        title = escape(translate(self.title))
+        caption = f'<caption style="text-align:left">{title}</caption>' if title else ""
         left = 'style="text-align:left;vertical-align:top"'
-        head = "".join(f'<th scope="col" {left}>{escape(column)}</th>' for column in self.columns)
+        head = "".join(
+            f'<th scope="col" {left}>{escape(self._said(column))}</th>' for column in self.columns
+        )
         body = "".join(
-            "<tr>" + "".join(f"<td {left}>{_cell(cell)}</td>" for cell in row) + "</tr>"
+            "<tr>"
+            + "".join(f"<td {left}>{_cell(cell, self._said(cell))}</td>" for cell in row)
+            + "</tr>"
             for row in self.rows
         )
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -187,14 +197,14 @@ class Line(Rendered):
     def __rich__(self) -> RenderableType:
         from rich.text import Text as RichText
 
-        return RichText(self.line())
+        return RichText(str(self))
 
     def __str__(self) -> str:
-        return self.line()
+        return translate(self.line())
 
     def to_html(self) -> str:
         """Return the line."""
-        return f"<p>{escape(self.line())}</p>"
+        return f"<p>{escape(str(self))}</p>"
 
 
 def style_of(text: str) -> str:
@@ -209,6 +219,10 @@ def color_of(text: str) -> str:
 
 def say(text: str, style: str = "", *, end: str = "\n") -> None:
     """Print a line to standard output, in colour where there is a terminal."""
+    _print(translate(text), style, end)
+
+
+def _print(text: str, style: str, end: str) -> None:
     if sys.stdout.isatty():
         options: dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
         _console().print(text, style=style or None, end=end, **options)
@@ -218,7 +232,7 @@ def say(text: str, style: str = "", *, end: str = "\n") -> None:
 
 def command(argv: Sequence[str | Path]) -> None:
     """Print the command that is about to run, as a person would type it."""
-    say(f"$ {shell_words(argv)}", "bold cyan")
+    _print(f"$ {shell_words(argv)}", "bold cyan", "\n")
 
 
 def shell_words(argv: Sequence[str | Path]) -> str:
@@ -248,8 +262,8 @@ def seconds(value: float) -> str:
     return f"{minutes} min {rest} s"
 
 
-def _cell(text: str) -> str:
-    shown = escape(text).replace("\n", "<br>")
+def _cell(text: str, said: str) -> str:
+    shown = escape(said).replace("\n", "<br>")
     if not style_of(text):
         return shown
     return f'<span style="color:{color_of(text)};font-weight:600">{shown}</span>'

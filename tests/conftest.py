@@ -12,8 +12,14 @@ import pytest
 
 # Set before anything of oamkit is imported: nothing of the machine's user takes part in a test.
 for name in list(os.environ):
-    if name.lower().endswith("_proxy") or name in {"KUBECONFIG", "OAMKIT_PROVIDER", "OAMKIT_LANG"}:
+    if name.lower().endswith("_proxy") or name in {
+        "KUBECONFIG",
+        "OAMKIT_PROVIDER",
+        "OAMKIT_LANG",
+        "LANGUAGE",
+    }:
         del os.environ[name]
+os.environ["LC_ALL"] = "C.UTF-8"  # messages are compared in English
 os.environ["NO_COLOR"] = "1"
 os.environ["JUPYTER_PLATFORM_DIRS"] = "1"
 

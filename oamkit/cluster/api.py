@@ -36,6 +36,7 @@ class Resource:
         kind: Its name in objects.
         namespaced: Whether its objects live in namespaces.
         names: All lower-case names that kubectl knows it by.
+        verbs: What can be done with its objects, e.g. ``"delete"``.
     """
 
     group: str
@@ -44,6 +45,7 @@ class Resource:
     kind: str
     namespaced: bool
     names: frozenset[str] = frozenset()
+    verbs: frozenset[str] = frozenset()
 
     def path(self, namespace: str, name: str = "") -> str:
         """Return the URL path of an object, or of all of them without ``name``."""
@@ -166,6 +168,11 @@ class Api:
             hint="kubectl('api-resources') lists the kinds. Kinds of OAM come with its runtime: install that first.",
         )
 
+    def resources(self) -> tuple[Resource, ...]:
+        """Return all kinds that the cluster serves now."""
+        self._resources = tuple(self._discover())
+        return self._resources
+
     def close(self) -> None:
         """Close the connections. The next request opens new ones."""
         self._client.rest_client.pool_manager.clear()
@@ -194,6 +201,7 @@ def _resource(group: str, version: Mapping[str, Any], item: Mapping[str, Any]) -
         kind=kind,
         namespaced=item.get("scope") == "Namespaced",
         names=frozenset(names),
+        verbs=frozenset(item.get("verbs") or ()),
     )
 
 

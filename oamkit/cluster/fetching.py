@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from oamkit import show
 from oamkit.cluster import active
 from oamkit.errors import InputError, WaitTimeoutError
+from oamkit.languages import translate
 from oamkit.show import Rendered
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Response(Rendered):
 
     def _summary(self) -> str:
         tries = "the first try" if self.attempts == 1 else f"{self.attempts} tries"
-        return f"HTTP {self.status}, {tries}, {show.seconds(self.seconds)}"
+        return translate(f"HTTP {self.status}, {tries}, {show.seconds(self.seconds)}")
 
     def __rich__(self) -> RenderableType:
         from rich.text import Text

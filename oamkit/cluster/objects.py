@@ -147,6 +147,7 @@ def _list(resource: Resource, namespace: str, labels: str) -> Objects:
         columns=tuple(name for _, name in shown),
         rows=tuple(tuple(str(row["cells"][index]) for index, _ in shown) for row in rows),
         empty=f"No {resource.plural} found.",
+        verbatim=True,
     )
     return Objects(tuple(Object(row["object"]) for row in rows), table)
 

@@ -57,7 +57,7 @@ def describe(found: Object) -> str:
             return _replicas(found)
         case "Pod":
             return _pod(found)
-    for condition in found.at("status.conditions", []):
+    for condition in found.at("status.conditions") or []:
         if condition.get("status") == "False":
             why = condition.get("message") or condition.get("reason") or ""
             return f"{condition.get('type')} is False: {why}".rstrip(": ")
@@ -74,7 +74,7 @@ def _replicas(found: Object) -> str:
     updated = found.at("status.updatedReplicas", 0)
     if available >= wanted and updated < wanted:
         text += f", {updated} of them of the newest version"
-    for condition in found.at("status.conditions", []):
+    for condition in found.at("status.conditions") or []:
         if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
             text += f"; {condition.get('message', '')}"
     return text
@@ -108,11 +108,11 @@ def _rolled_out(found: Object) -> bool:
 
 
 def _types(found: Object) -> list[str]:
-    return [condition.get("type", "") for condition in found.at("status.conditions", [])]
+    return [condition.get("type", "") for condition in found.at("status.conditions") or []]
 
 
 def _is_true(found: Object, wanted: str) -> bool:
     return any(
         condition.get("type") == wanted and condition.get("status") == "True"
-        for condition in found.at("status.conditions", [])
+        for condition in found.at("status.conditions") or []
     )

@@ -147,7 +147,7 @@ def _predicate(condition: Condition) -> Callable[[Object], bool]:
 
 
 def _condition(found: Object, wanted: str) -> bool:
-    for condition in found.at("status.conditions", []):
+    for condition in found.at("status.conditions") or []:
         if condition.get("type") == wanted:
             return bool(condition.get("status") == "True")
     return False

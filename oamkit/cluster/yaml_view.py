@@ -14,6 +14,7 @@ import yaml
 from oamkit.cluster import manifests
 from oamkit.cluster.api import Json
 from oamkit.errors import InputError
+from oamkit.languages import translate
 from oamkit.show import Rendered
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class YamlView(Rendered):
 
     def _lines(self) -> list[tuple[str, str]]:
         return [
-            (line, self.notes.get(index, "")) for index, line in enumerate(self.text.splitlines())
+            (line, translate(self.notes.get(index, "")))
+            for index, line in enumerate(self.text.splitlines())
         ]
 
     def __str__(self) -> str:

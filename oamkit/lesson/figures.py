@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from oamkit.languages import translate
 from oamkit.show import Rendered
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def flow(*steps: tuple[str, str], title: str = "") -> Figure:
         >>> print(flow(("You", "apply a Component"), ("The API server", "stores it")))
         You: apply a Component → The API server: stores it
     """
+    title, steps = translate(title), _translated(steps)
     per_row, width, gap = 4, 176, 34
     texts = [(_wrap(who, width - 20), _wrap(what, width - 20)) for who, what in steps]
     height = 24 + LINE_HEIGHT * max(len(who) + len(what) for who, what in texts)
@@ -98,6 +100,7 @@ def layers(*rings: tuple[str, str], title: str = "") -> Figure:
         >>> print(layers(("Outside", "changes often"), ("Core", "changes least")))
         From outside to inside: Outside (changes often), Core (changes least)
     """
+    title, rings = translate(title), _translated(rings)
     width, band, inset = 760, 80, 26
     top = 40 if title else 14
     parts: list[str] = [_text(14, 26, title, 15, bold=True)] if title else []
@@ -109,8 +112,12 @@ def layers(*rings: tuple[str, str], title: str = "") -> Figure:
         parts.append(_text(x + 14, y + 24, name, 15, bold=True))
         parts += _lines(x + 14, y + 44, _wrap(holds, w - 28))
     words = ", ".join(f"{name} ({holds})" for name, holds in rings)
-    alt = f"From outside to inside: {words}"
+    alt = translate(f"From outside to inside: {words}")
     return Figure(_svg(width + 28, bottom + 14, parts), f"{title}. {alt}" if title else alt)
+
+
+def _translated(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((translate(one), translate(other)) for one, other in pairs)
 
 
 def _svg(width: int, height: int, parts: Sequence[str]) -> str:

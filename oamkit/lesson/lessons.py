@@ -24,8 +24,20 @@ class Need(StrEnum):
     RUNTIME = "the OAM runtime"
 
 
-_FIRST_WITH = {"04": (Need.CLUSTER,), "05": (Need.CLUSTER, Need.IMAGE), "06": tuple(Need)}
-"""From which lesson on more is needed: the lessons 00 to 03 need nothing, and each later one what the ones before have made."""
+_ALL = tuple(Need)
+_NEEDS = {
+    "04": (Need.CLUSTER,),
+    "05": (Need.CLUSTER, Need.IMAGE),
+    "06": _ALL,
+    "07": _ALL,
+    "08": _ALL,
+    "09": _ALL,
+    "11": (Need.CLUSTER,),
+    "12": _ALL,
+    "13": _ALL,
+    "99": _ALL,
+}
+"""What each lesson needs. The others need nothing: 00 to 03, where the cluster is made, and 10, which works with files."""
 
 _NAME = re.compile(r"(?P<number>\d\d)-(?P<slug>[a-z0-9-]+)\.ipynb")
 
@@ -60,9 +72,7 @@ def needs(number: str) -> tuple[Need, ...]:
         >>> [str(need) for need in needs("05")]
         ['the cluster', "the app's image"]
     """
-    return next(
-        (_FIRST_WITH[first] for first in sorted(_FIRST_WITH, reverse=True) if number >= first), ()
-    )
+    return _NEEDS.get(number, ())
 
 
 def folder(lang: str = "en") -> Path:

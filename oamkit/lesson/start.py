@@ -8,12 +8,17 @@ from dataclasses import dataclass
 
 from oamkit import images, show
 from oamkit.cluster import active, helm, kit, objects
-from oamkit.errors import ApiError, ImageError, InputError
-from oamkit.lesson import demo
+from oamkit.errors import ImageError
+from oamkit.languages import remember_notebook
+from oamkit.lesson import demo, leftovers, progress, release
+from oamkit.lesson.extras import EXTRAS
 from oamkit.lesson.lessons import Need, needs
 from oamkit.show import Line
 
 __all__ = ["Started", "clear", "start"]
+
+NAMESPACE = "default"
+"""Where the lessons work."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +29,13 @@ class Started(Line):
         number: The lesson's number.
         ready: What it builds on.
         seconds: How long it took to make that.
+        mended: What had to be removed or repaired first, in words.
     """
 
     number: str
     ready: tuple[Need, ...]
     seconds: float
+    mended: tuple[str, ...] = ()
 
     def line(self) -> str:
         """Say it."""
@@ -39,10 +46,11 @@ class Started(Line):
 
 
 def start(number: str, *, provider: str = "") -> Started:
-    """Bring the cluster into the state in which a lesson begins, whichever lessons were done before.
+    """Bring the cluster into the state in which a lesson begins, whatever was done in it before.
 
-    What is there already is left as it is, so this takes a moment after the lesson before, and a minute on an empty machine. The
-    working folder becomes the kit's own, so that paths in the lesson are those that you would type there.
+    What is as it should be is left so: this takes a moment after the lesson before, and a minute on an empty machine. What an earlier
+    lesson or exercise left in the namespace ``default`` goes, what is broken is mended, and both are said. The working folder becomes
+    the kit's own, so that paths in the lesson are those that you would type there.
 
     Args:
         number: The lesson, e.g. ``"06"``.
@@ -52,36 +60,60 @@ def start(number: str, *, provider: str = "") -> Started:
         OamKitError: Something that the lesson needs can't be made.
     """
     begin = time.monotonic()
+    remember_notebook()
     os.chdir(kit.root())
     ready = needs(number)
     place = active.provider(provider or None)
+    mended: list[str] = []
     if Need.CLUSTER in ready:
         place.ensure()
-        _remove_applications()
+        mended += _clean(with_runtime=Need.RUNTIME in ready)
     if Need.IMAGE in ready:
         _image(demo.APP_IMAGE)
     if Need.RUNTIME in ready:
-        _runtime()
-    return Started(number, ready, time.monotonic() - begin)
+        mended += _runtime()
+    if number in EXTRAS:
+        EXTRAS[number]()
+    for line in mended:
+        show.say(line)
+    progress.opened(number)
+    return Started(number, ready, time.monotonic() - begin, tuple(mended))
 
 
 def clear() -> None:
     """Remove from the cluster what the lessons make: the applications, and then the runtime with its namespace."""
     os.chdir(kit.root())
-    _remove_applications()
+    for line in _clean(with_runtime=False):
+        show.say(line)
     helm.uninstall(demo.RELEASE, namespace=demo.NAMESPACE)
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": demo.NAMESPACE}}
     objects.delete(namespace)
 
 
-def _remove_applications() -> None:
-    try:
-        left = objects.get("applicationconfiguration")
-    except InputError:  # no runtime, so no applications
-        return
-    if len(left):
-        for folder in demo.CONFIGS:
-            objects.delete(folder)
+def _clean(*, with_runtime: bool) -> list[str]:
+    """Remove what is in the way, and say what that was."""
+    api = active.api()
+    ours = active.provider().status().ours
+    told: list[str] = []
+    for namespace in leftovers.terminating(api):
+        if ours or namespace == demo.NAMESPACE:
+            leftovers.free(api, namespace)
+            told.append(f"The namespace {namespace} was being deleted, and is gone now.")
+    if not with_runtime and release.look(api).status not in ("", "deployed"):
+        told += release.remove_remains(api)
+    found = leftovers.in_namespace(api, NAMESPACE, ours=ours) + leftovers.in_cluster(api, ours=ours)
+    leftovers.remove(api, found)
+    if names := [str(each) for each in found if not each.owned]:
+        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        told.append(f"Removed what was left of earlier work: {shown}.")
+    return told
+
+
+def _runtime() -> tuple[str, ...]:
+    if release.look(active.api()).whole:
+        return ()
+    _image(demo.RUNTIME_IMAGE)
+    return release.ensure(active.api())
 
 
 def _image(image: demo.Image) -> None:
@@ -91,17 +123,3 @@ def _image(image: demo.Image) -> None:
     except ImageError:
         images.build(image.context, image.tag, dockerfile=image.dockerfile)
         place.load_image(image.tag)
-
-
-def _runtime() -> None:
-    try:
-        deployment = objects.get("deployment", demo.RUNTIME_DEPLOYMENT, namespace=demo.NAMESPACE)
-        if deployment.at("status.availableReplicas", 0):
-            return
-    except ApiError as error:
-        if error.status != 404:
-            raise
-    _image(demo.RUNTIME_IMAGE)
-    helm.install(
-        demo.RELEASE, demo.CHART, namespace=demo.NAMESPACE, create_namespace=True, timeout=180
-    )

@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from oamkit import show
+from oamkit.languages import translate
 from oamkit.show import Rendered
 
 if TYPE_CHECKING:
@@ -30,6 +31,14 @@ class Outcome(StrEnum):
     INCORRECT = "incorrect"
     NOT_ATTEMPTED = "not attempted"
     CANNOT_CHECK = "cannot be checked"
+
+
+_TITLES = {
+    Outcome.CORRECT: "Correct.",
+    Outcome.INCORRECT: "Incorrect.",
+    Outcome.NOT_ATTEMPTED: "Not attempted.",
+    Outcome.CANNOT_CHECK: "Cannot be checked.",
+}
 
 
 @dataclass(frozen=True)
@@ -59,8 +68,8 @@ class Verdict(Rendered):
 
     @property
     def title(self) -> str:
-        """The outcome as the beginning of a sentence."""
-        return self.outcome.value.capitalize() + "."
+        """The outcome as a sentence."""
+        return _TITLES[self.outcome]
 
     @property
     def _more(self) -> str:
@@ -70,19 +79,22 @@ class Verdict(Rendered):
     def __rich__(self) -> RenderableType:
         from rich.text import Text
 
-        text = Text.assemble((self.title, show.style_of(self.outcome)), " ", self.message)
+        title, message = translate(self.title), translate(self.message)
+        text = Text.assemble((title, show.style_of(self.outcome)), " ", message)
         if self._more:
-            text.append(f"\n{self._more} helps.", "dim")
+            text.append("\n" + translate(f"{self._more} helps."), "dim")
         return text
 
     def to_html(self) -> str:
         """Return it as a status message, which a screen reader reads when it appears."""
         color = show.color_of(self.outcome)
-        more = f"<br><small><code>{escape(self._more)}</code> helps.</small>" if self._more else ""
-        body = escape(self.message).replace("\n", "<br>")
+        helps = escape(translate(f"{self._more} helps."))
+        code = escape(self._more)
+        more = f"<br><small>{helps.replace(code, f'<code>{code}</code>')}</small>" if code else ""
+        body = escape(translate(self.message)).replace("\n", "<br>")
         return (
             f'<div role="status" style="border-left:4px solid {color};padding:0.2em 0.8em">'
-            f'<strong style="color:{color}">{escape(self.title)}</strong> {body}{more}</div>'
+            f'<strong style="color:{color}">{escape(translate(self.title))}</strong> {body}{more}</div>'
         )
 
 

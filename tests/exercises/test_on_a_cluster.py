@@ -1,8 +1,11 @@
-"""Every exercise on a real cluster: unsolved, with each of its wrong answers, and solved."""
+"""Every exercise on a real cluster: unsolved, with each of its wrong answers, and solved; nothing is left behind."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from inventory import inventory
 
 from oamkit import lesson
 from oamkit.lesson import progress, sources
@@ -65,3 +68,13 @@ def test_the_solution_is_correct(exercise: Exercise) -> None:
     assert verdict.passed, verdict
     assert "solved" in exercise.hint().text
     assert progress.load().outcome(exercise.number) is Outcome.CORRECT
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_left_behind(sandbox: None) -> Iterator[None]:
+    """After a lesson's start, the cluster holds what it held before the first exercise."""
+    lesson.start("06")
+    before = inventory()
+    yield
+    lesson.start("06")
+    assert inventory() == before

@@ -19,6 +19,8 @@ def test_all_names_what_is_public() -> None:
     parts = {
         "errors",
         "kube",
+        "languages",
+        "locale",
         "oam",
         "paths",
         "process",
