@@ -230,9 +230,14 @@ def _print(text: str, style: str, end: str) -> None:
         print(text, end=end, flush=True)  # noqa: T201 - this is the one place that prints
 
 
-def command(argv: Sequence[str | Path]) -> None:
-    """Print the command that is about to run, as a person would type it."""
-    _print(f"$ {shell_words(argv)}", "bold cyan", "\n")
+def command(argv: Sequence[str | Path], *, who: str = "") -> None:
+    """Print the command that is about to run, as a person would type it.
+
+    Args:
+        argv: The command.
+        who: Who types it, where that isn't the learner.
+    """
+    _print(f"{who}$ {shell_words(argv)}", "bold cyan", "\n")
 
 
 def shell_words(argv: Sequence[str | Path]) -> str:

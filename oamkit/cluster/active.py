@@ -13,10 +13,11 @@ from oamkit.cluster.programs import ProgramRunner
 from oamkit.process import Runner
 from oamkit.provider import Choice, ProviderName, choose, select
 
-__all__ = ["api", "environ", "kubeconfig", "provider", "runner", "substituted"]
+__all__ = ["acting", "api", "environ", "kubeconfig", "provider", "runner", "substituted", "user"]
 
 _provider: Provider | None = None
 _runner: Runner = ProgramRunner()
+_user: tuple[str, Path] | None = None
 
 
 def provider(name: str | None = None) -> Provider:
@@ -35,12 +36,34 @@ def runner() -> Runner:
 
 
 def kubeconfig() -> Path:
-    """Return the kubeconfig of the cluster in use.
+    """Return the kubeconfig of the cluster in use: its administrator's, or of whom :func:`acting` says.
 
     Raises:
         ClusterError: There is no cluster.
     """
-    return provider().kubeconfig()
+    return _user[1] if _user else provider().kubeconfig()
+
+
+def user() -> str:
+    """Return the name of the person that the verbs act for; ``""`` for the cluster's administrator."""
+    return _user[0] if _user else ""
+
+
+@contextmanager
+def acting(name: str, file: Path) -> Iterator[None]:
+    """Work as somebody else in the cluster in use, for the length of a ``with`` block.
+
+    Args:
+        name: Who, for the prompt of the commands that are shown.
+        file: That person's kubeconfig.
+    """
+    global _user
+    before = _user
+    _user = name, file
+    try:
+        yield
+    finally:
+        _user = before
 
 
 def api() -> Api:

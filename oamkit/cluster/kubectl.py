@@ -63,7 +63,7 @@ def run(arguments: Sequence[str | Path], *, timeout: float, input: str | None = 
     """
     argv = ["kubectl", *arguments]
     environ = active.environ()
-    show.command(argv)
+    show.command(argv, who=active.user())
     try:
         return active.runner().run(argv, timeout=timeout, input=input, env=environ)
     except CommandError as error:

@@ -18,8 +18,10 @@ from oamkit.sandbox.state import COMPONENTS, Plan, write_json
 
 __all__ = ["Component", "Ready", "components", "etcd_socket", "write_authentication"]
 
-# By name rather than '*': those that a single node without clouds, autoscaling and certificate requests needs.
+# By name rather than '*': those that a single node without clouds and autoscaling needs.
 CONTROLLERS = (
+    "certificatesigningrequest-cleaner-controller",
+    "certificatesigningrequest-signing-controller",
     "clusterrole-aggregation-controller",
     "cronjob-controller",
     "daemonset-controller",
@@ -202,6 +204,9 @@ def _controller_manager(plan: Plan, program: Callable[[str], Path]) -> Component
         "--use-service-account-credentials=true",
         f"--service-account-private-key-file={pki / 'sa.key'}",
         f"--root-ca-file={pki / 'ca.crt'}",
+        # People's certificates: whoever's request was approved becomes a user of the cluster.
+        f"--cluster-signing-cert-file={pki / 'ca.crt'}",
+        f"--cluster-signing-key-file={pki / 'ca.key'}",
         "--leader-elect=false",
         "--profiling=false",
         "--secure-port=0",
