@@ -180,6 +180,26 @@ def diff(files: Files, namespace: Namespace = "default", name: Application = "")
 
 
 @app.command()
+def progress(
+    reset: Annotated[bool, typer.Option("--reset", help="Forget it.")] = False,
+    lesson: Annotated[
+        str, typer.Argument(help='Forget that of one lesson only, e.g. "07".', show_default=False)
+    ] = "",
+) -> None:
+    """Show how far you are in the course."""
+    from oamkit.errors import InputError
+    from oamkit.lesson import overview
+
+    if lesson and not reset:
+        raise InputError(
+            "a lesson is only named to forget its progress",
+            field="lesson",
+            hint=f"oamkit progress --reset {lesson}",
+        )
+    _print(overview.reset(lesson) if reset else overview.overview())
+
+
+@app.command()
 def reset(
     cluster: Annotated[bool, typer.Option(help="Delete the cluster as well.")] = False,
     provider: Provider = "",

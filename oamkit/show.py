@@ -46,6 +46,7 @@ _STYLES = {
     "ready": "green",
     "true": "green",
     "passed": "green",
+    "done": "green",
     "correct": "green",
     "warn": "yellow",
     "warning": "yellow",
@@ -54,6 +55,7 @@ _STYLES = {
     "pending": "yellow",
     "stopped": "yellow",
     "deleted": "yellow",
+    "begun": "yellow",
     "not attempted": "yellow",
     "cannot be checked": "yellow",
     "fail": "red",
@@ -204,7 +206,7 @@ class Line(Rendered):
 
     def to_html(self) -> str:
         """Return the line."""
-        return f"<p>{escape(str(self))}</p>"
+        return "<p>" + escape(str(self)).replace("\n", "<br>") + "</p>"
 
 
 def style_of(text: str) -> str:

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from oamkit.cluster import kit
 from oamkit.errors import InputError
+from oamkit.languages import LANGUAGES
 
 __all__ = ["Lesson", "Need", "find", "folder", "needs"]
-
-LANGUAGES = ("en", "zh")
 
 
 class Need(StrEnum):
@@ -75,8 +74,12 @@ def needs(number: str) -> tuple[Need, ...]:
     return _NEEDS.get(number, ())
 
 
-def folder(lang: str = "en") -> Path:
+def folder(lang: str = "en", *, fall_back: bool = False) -> Path:
     """Return the folder of the notebooks in a language.
+
+    Args:
+        lang: ``"en"`` or ``"zh"``.
+        fall_back: Whether the English ones will do where there are none in that language.
 
     Raises:
         InputError: The course isn't there, or not in that language.
@@ -84,6 +87,8 @@ def folder(lang: str = "en") -> Path:
     if lang not in LANGUAGES:
         raise InputError(f"expected one of {', '.join(LANGUAGES)}, got {lang!r}", field="lang")
     found = kit.root() / "notebooks" / lang
+    if fall_back and not found.is_dir():
+        found = found.with_name("en")
     if not found.is_dir():
         raise InputError("there are no notebooks in this language yet", file=found, field="lang")
     return found

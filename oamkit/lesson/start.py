@@ -10,9 +10,10 @@ from oamkit import images, show
 from oamkit.cluster import active, helm, kit, objects
 from oamkit.errors import ImageError
 from oamkit.languages import remember_notebook
-from oamkit.lesson import demo, leftovers, progress, release
+from oamkit.lesson import demo, leftovers, overview, progress, release
 from oamkit.lesson.extras import EXTRAS
 from oamkit.lesson.lessons import Need, needs
+from oamkit.lesson.overview import LessonProgress
 from oamkit.show import Line
 
 __all__ = ["Started", "clear", "start"]
@@ -30,19 +31,24 @@ class Started(Line):
         ready: What it builds on.
         seconds: How long it took to make that.
         mended: What had to be removed or repaired first, in words.
+        progress: How far the learner is in it.
     """
 
     number: str
     ready: tuple[Need, ...]
     seconds: float
     mended: tuple[str, ...] = ()
+    progress: LessonProgress | None = None
 
     def line(self) -> str:
         """Say it."""
         there = ", ".join(self.ready) or "nothing"
-        return (
+        line = (
             f"Lesson {self.number} can begin. It builds on: {there} ({show.seconds(self.seconds)})."
         )
+        if self.progress is not None and self.progress.exercises:
+            line += "\n" + self.progress.line()
+        return line
 
 
 def start(number: str, *, provider: str = "") -> Started:
@@ -77,7 +83,7 @@ def start(number: str, *, provider: str = "") -> Started:
     for line in mended:
         show.say(line)
     progress.opened(number)
-    return Started(number, ready, time.monotonic() - begin, tuple(mended))
+    return Started(number, ready, time.monotonic() - begin, tuple(mended), overview.of(number))
 
 
 def clear() -> None:

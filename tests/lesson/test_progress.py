@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from oamkit import paths
-from oamkit.lesson import progress
+from oamkit import lesson, paths
+from oamkit.lesson import overview, progress
+from oamkit.lesson.exercising import of_lesson
 from oamkit.lesson.progress import Progress
 from oamkit.lesson.verdict import Outcome
 
@@ -102,3 +104,61 @@ def test_notebooks_that_write_at_once_lose_nothing(home: Path) -> None:
         writer.join(60)
         assert writer.exitcode == 0
     assert len(progress.load().exercises) == 30
+
+
+def test_a_lesson_begins_by_saying_how_far_the_learner_is(project_root: Path) -> None:
+    there = [each.number for each in of_lesson("06")]
+    before = overview.of("06")
+    assert (before.state, before.solved, before.done) == ("not begun", (), False)
+    assert f"0 of {len(there)} solved" in before.line()
+    for number in there:
+        progress.record(number, Outcome.CORRECT)
+    progress.opened("06")
+    after = overview.of("06")
+    assert after.done
+    assert after.line() == f"Exercises: all {len(there)} solved."
+    assert overview.of("00").line() == "This lesson has no exercises."
+
+
+def test_a_start_is_remembered_and_tells_the_progress(project_root: Path) -> None:
+    here = Path.cwd()
+    try:
+        started = lesson.start("02")
+    finally:
+        os.chdir(here)
+    assert started.progress == overview.of("02")
+    assert progress.load().lessons["02"]
+    assert str(started).splitlines()[0].startswith("Lesson 02 can begin.")
+
+
+def test_the_overview_lists_all_lessons_with_their_titles(project_root: Path) -> None:
+    progress.opened("00")
+    shown = str(overview.overview()).splitlines()
+    assert shown[0].split() == ["LESSON", "TITLE", "STATE", "EXERCISES", "OPENED"]
+    assert shown[1].split()[0] == "00"
+    assert " done " in shown[1]
+    assert any("not begun" in line for line in shown)
+
+
+def test_a_lesson_s_progress_is_forgotten_on_demand() -> None:
+    progress.record("06.1", Outcome.CORRECT)
+    progress.record("07.1", Outcome.CORRECT)
+    assert str(lesson.reset("6")) == "The progress in lesson 06 is forgotten (1 exercises)."
+    assert set(progress.load().exercises) == {"07.1"}
+    assert str(lesson.reset()) == "The progress in all lessons is forgotten (1 exercises)."
+
+
+def test_the_command_shows_and_forgets() -> None:
+    from typer.testing import CliRunner
+
+    from oamkit.cli import app
+
+    progress.record("07.1", Outcome.CORRECT)
+    progress.opened("07")
+    run = CliRunner().invoke
+    shown = run(app, ["progress"])
+    assert shown.exit_code == 0, shown.output
+    assert "LESSON" in shown.output
+    assert "a lesson is only named to forget" in str(run(app, ["progress", "07"]).exception)
+    assert "lesson 07 is forgotten" in run(app, ["progress", "--reset", "07"]).output
+    assert progress.load() == Progress()
