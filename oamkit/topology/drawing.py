@@ -16,12 +16,12 @@ __all__ = ["FONT", "draw", "shortened"]
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Noto Sans CJK SC', 'PingFang SC', sans-serif"
 INK, QUIET, LINE, CARD = "#1f2933", "#52606d", "#7b8794", "#ffffff"
 _LOOKS = {
-    State.PRESENT: ("#f5f7fa", "#7b8794", 1.2, ""),
+    State.PRESENT: ("#f5f7fa", "#52606d", 1.2, ""),
     State.OK: ("#e8f5e9", "#2e7d32", 1.6, ""),
     State.WORKING: ("#e3f2fd", "#1565c0", 1.6, "7 3"),
     State.LEAVING: ("#eceff1", "#546e7a", 1.6, "2 3"),
-    State.WARNING: ("#fff8e1", "#a15c00", 2.4, ""),
-    State.MISSING: ("#ffffff", "#7b8794", 1.4, "3 4"),
+    State.WARNING: ("#fff8e1", "#8a4b00", 2.4, ""),
+    State.MISSING: ("#ffffff", "#52606d", 1.4, "3 4"),
     State.FAILED: ("#fdecea", "#c62828", 3.0, ""),
 }
 """Fill, border colour, border width and dashes: each state has a border of its own, so that colour isn't needed."""

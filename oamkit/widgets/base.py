@@ -52,8 +52,8 @@ def guarded(method: Method) -> Method:
 
 def bundle(drawn: Bundle | None, still: Rendered) -> Bundle:
     """Return what Jupyter stores of a widget: the widget, and what is left where no widget can run."""
-    _, metadata = drawn or ({}, {})
-    return {"text/plain": str(still), "text/html": still.to_html()}, metadata
+    data, metadata = drawn or ({}, {})
+    return {**data, "text/plain": str(still), "text/html": still.to_html()}, metadata
 
 
 class LiveWidget(anywidget.AnyWidget):

@@ -38,6 +38,7 @@ class EventsWidget(LiveWidget):
         if linked is not None:
             self._follow_selection()
             linked.observe(self._follow_selection, names=["selected", "scene"])
+            self.observe(self._lead_selection, names=["selected"])
 
     def fallback(self) -> Rendered:
         """Return the events as a table."""
@@ -52,6 +53,10 @@ class EventsWidget(LiveWidget):
             with self.hold_sync():
                 self.selected = at
                 self.related = list(dict.fromkeys([at, *self._linked.graphs.links.get(at, ())]))
+
+    def _lead_selection(self, change: Change) -> None:
+        if self._linked is not None:
+            self._linked.selected = change["new"]
 
     def close(self) -> None:
         """End the widget."""

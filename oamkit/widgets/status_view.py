@@ -33,6 +33,7 @@ class StatusWidget(LiveWidget):
 
     items = traitlets.List(traitlets.Dict()).tag(sync=True)
     log = traitlets.Unicode("").tag(sync=True)
+    refreshed = traitlets.Int(0).tag(sync=True)
     lines = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class StatusWidget(LiveWidget):
         self._status: ClusterStatus | None = None
         self._told, self._asked = "", 0.0
         super().__init__(demo.NAMESPACE)
-        self.observe(self._on_log, names=["log"])
+        self.observe(self._on_log, names=["log", "refreshed"])
 
     def fallback(self) -> Rendered:
         """Return the parts as a table."""
@@ -72,5 +73,5 @@ class StatusWidget(LiveWidget):
         return self._status
 
     @guarded
-    def _on_log(self, change: Change) -> None:
-        self.lines = part_logs.tail(change["new"]) if change["new"] else ""
+    def _on_log(self, _: Change) -> None:
+        self.lines = part_logs.tail(self.log) if self.log else ""

@@ -21,6 +21,7 @@ class TopologyWidget(LiveWidget):
     """See :func:`oamkit.widgets.topology`.
 
     Attributes:
+        view: ``"oam"``, ``"kubernetes"`` or ``"both"``.
         selected: What kubectl calls the object that is selected, e.g. ``"deployment.apps/web"``; ``""`` if none is. It can be set.
         graphs: The graphs that are shown; see :class:`oamkit.topology.Topology`.
     """
@@ -29,6 +30,7 @@ class TopologyWidget(LiveWidget):
     _css = source("shared.css")
 
     app = traitlets.Unicode("").tag(sync=True)
+    view = traitlets.Enum(("oam", "kubernetes", "both"), "both").tag(sync=True)
     scene = traitlets.Dict().tag(sync=True)
     selected = traitlets.Unicode("").tag(sync=True)
     details = traitlets.Dict().tag(sync=True)

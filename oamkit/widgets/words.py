@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from oamkit.lesson.verdict import Outcome
+from oamkit.topology import State
+
 __all__ = ["WORDS"]
 
 WORDS = {
@@ -50,9 +53,51 @@ WORDS = {
     "empty": "There is nothing to show yet.",
     "help": "Arrow keys move between nodes, Enter selects, plus and minus zoom, 0 fits the picture, Escape ends the selection.",
     "hits": "nodes match",
-    "changed": "changed",
-    "added": "New",
-    "removed": "Gone",
     "owns": "A line: owns. A dashed line: points at.",
-    "marked": "written by the application",
+    "tie": "The same thing in the other picture.",
+    "states": [{"state": str(state), "icon": state.icon, "word": state.word} for state in State],
+    "roles": [
+        {"letter": "A", "word": "application"},
+        {"letter": "C", "word": "component"},
+        {"letter": "W", "word": "workload"},
+        {"letter": "T", "word": "trait"},
+        {"letter": "S", "word": "scope"},
+    ],
+    # events
+    "time": "Time",
+    "type": "Type",
+    "about": "About",
+    "event": "Event",
+    "warning": "Warning",
+    "normal": "Normal",
+    "onlyWarnings": "Only warnings",
+    "sinceStep": "Since this step began",
+    "fromNow": "From now on",
+    "onlySelected": "Only what is selected",
+    # concepts
+    "concepts": "The concepts of OAM",
+    "owner": "Written by",
+    "inCluster": "Its objects",
+    "example": "Example",
+    "noObjects": "This cluster has none yet.",
+    "question": "A question",
+    "answer": "Answer",
+    # steps
+    "steps": "Exercises of lesson",
+    "check": "Check",
+    "hint": "Hint",
+    "solution": "Solution",
+    "prepare": "Prepare",
+    "prepareHint": "Bring the cluster into the state in which this exercise begins",
+    "reset": "Reset",
+    "reallyReset": "Really forget what was solved?",
+    "bonus": "bonus",
+    "working": "at work",
+    "solved": "solved",
+    "noSteps": "This lesson has no exercises yet.",
+    "outcomes": {str(outcome): str(outcome) for outcome in Outcome},
+    # status
+    "status": "The cluster",
+    "log": "Log",
+    "refresh": "Read again",
 }
