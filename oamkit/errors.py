@@ -187,11 +187,14 @@ class CommandError(OamKitError):
         self.stderr = stderr
         self.duration = duration
 
-    def told(self, *, argv: Sequence[str] | None = None, hint: str = "") -> CommandError:
+    def told(
+        self, *, argv: Sequence[str] | None = None, stderr: str | None = None, hint: str = ""
+    ) -> CommandError:
         """Return the same error as its caller tells it.
 
         Args:
             argv: The command as a person would type it; as it was run by default.
+            stderr: The lines that tell what was wrong; the last ones of standard error by default.
             hint: What to do next.
 
         Example:
@@ -202,7 +205,7 @@ class CommandError(OamKitError):
         return CommandError(
             self.argv if argv is None else argv,
             returncode=self.returncode,
-            stderr=self.stderr,
+            stderr=self.stderr if stderr is None else stderr,
             duration=self.duration,
             hint=hint,
         )

@@ -6,19 +6,27 @@ table, for tests; :class:`RecordingRunner` passes on to another one and remember
 
 from __future__ import annotations
 
+import queue
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from oamkit.errors import CommandError, MissingToolError
 
-__all__ = ["Completed", "FakeRunner", "RecordingRunner", "Runner", "SubprocessRunner"]
+__all__ = ["Completed", "FakeRunner", "Progress", "RecordingRunner", "Runner", "SubprocessRunner"]
+
+Progress = Callable[[str], None]
 
 STDERR_LINES = 20
 """How many last lines of standard error a :class:`~oamkit.errors.CommandError` keeps."""
+
+INTERRUPTED_SECONDS = 5.0
+"""How long a program may tidy up after Ctrl-C before it is killed."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,7 @@ class Runner(Protocol):
         cwd: Path | None = None,
         check: bool = True,
         secrets: Sequence[str] = (),
+        progress: Progress | None = None,
     ) -> Completed:
         """Run a program.
 
@@ -64,6 +73,7 @@ class Runner(Protocol):
             cwd: Its working folder; ours by default.
             check: Whether an exit code other than 0 raises.
             secrets: Texts that are masked in errors.
+            progress: Gets each line that it writes, to either output, as soon as it is there; for programs that take long.
 
         Raises:
             CommandError: It ended with another exit code than 0 (with ``check``), or took too long.
@@ -90,23 +100,17 @@ class SubprocessRunner:
         cwd: Path | None = None,
         check: bool = True,
         secrets: Sequence[str] = (),
+        progress: Progress | None = None,
     ) -> Completed:
         """See :meth:`Runner.run`."""
         words = tuple(str(word) for word in argv)
         start = time.monotonic()
         try:
-            done = subprocess.run(
-                words,
-                timeout=timeout,
-                input=input,
-                stdin=subprocess.DEVNULL if input is None else None,
-                env=dict(env) if env is not None else None,
-                cwd=cwd,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-            )
+            with _started(words, input, env, cwd) as process:
+                if progress is None:
+                    stdout, stderr = process.communicate(input, timeout)
+                else:
+                    stdout, stderr = _followed(process, input, timeout, progress)
         except FileNotFoundError as error:
             if cwd is not None and not cwd.is_dir():
                 raise
@@ -115,19 +119,87 @@ class SubprocessRunner:
                 hint="Run 'oamkit doctor': it says what is missing and how to install it.",
             ) from error
         except subprocess.TimeoutExpired as error:
-            stderr = error.stderr if isinstance(error.stderr, bytes) else b""
+            said = error.stderr.decode(errors="replace") if error.stderr else ""
             raise CommandError(
                 _mask(words, secrets),
                 returncode=None,
-                stderr=_tail(_mask_text(stderr.decode(errors="replace"), secrets)),
+                stderr=_tail(_mask_text(said, secrets)),
                 duration=time.monotonic() - start,
             ) from error
-        result = Completed(
-            words, done.returncode, done.stdout, done.stderr, time.monotonic() - start
-        )
+        result = Completed(words, process.returncode, stdout, stderr, time.monotonic() - start)
         if check:
             raise_for_code(result, secrets)
         return result
+
+
+@contextmanager
+def _started(
+    words: tuple[str, ...], input: str | None, env: Mapping[str, str] | None, cwd: Path | None
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a program; however the ``with`` block is left, the program has ended then."""
+    process = subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(env) if env is not None else None,
+        cwd=cwd,
+        text=True,
+        errors="replace",
+    )
+    with process:
+        try:
+            yield process
+        except KeyboardInterrupt:
+            # The terminal has told the program too: it may tidy up.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(INTERRUPTED_SECONDS)
+            process.kill()
+            raise
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _followed(
+    process: subprocess.Popen[str], input: str | None, timeout: float, progress: Progress
+) -> tuple[str, str]:
+    """Wait for a program's end, passing on its lines from this thread; return its two outputs."""
+    lines: queue.SimpleQueue[tuple[int, str | None]] = queue.SimpleQueue()
+    outputs: tuple[list[str], list[str]] = ([], [])
+
+    def read(number: int, stream: IO[str] | None) -> None:
+        if stream is not None:
+            with stream:
+                for line in stream:
+                    lines.put((number, line))
+        lines.put((number, None))
+
+    readers = [
+        threading.Thread(target=read, args=(number, stream), daemon=True)
+        for number, stream in enumerate((process.stdout, process.stderr))
+    ]
+    # A program that the killed one has started may keep them open: they are the readers' now, nobody waits to close them.
+    process.stdout = process.stderr = None
+    for reader in readers:
+        reader.start()
+    if process.stdin is not None:
+        with suppress(BrokenPipeError), process.stdin as stdin:
+            stdin.write(input or "")
+    deadline, open_streams = time.monotonic() + timeout, len(readers)
+    while open_streams:
+        try:
+            number, line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            said = "".join(outputs[1]).encode()
+            raise subprocess.TimeoutExpired(process.args, timeout, stderr=said) from None
+        if line is None:
+            open_streams -= 1
+        else:
+            outputs[number].append(line)
+            progress(line.rstrip("\n"))
+    process.wait(max(0.0, deadline - time.monotonic()))
+    return "".join(outputs[0]), "".join(outputs[1])
 
 
 def raise_for_code(result: Completed, secrets: Sequence[str] = ()) -> None:
@@ -163,11 +235,19 @@ class RecordingRunner:
         cwd: Path | None = None,
         check: bool = True,
         secrets: Sequence[str] = (),
+        progress: Progress | None = None,
     ) -> Completed:
         """See :meth:`Runner.run`."""
         self.calls.append(tuple(str(word) for word in argv))
         return self.inner.run(
-            argv, timeout=timeout, input=input, env=env, cwd=cwd, check=check, secrets=secrets
+            argv,
+            timeout=timeout,
+            input=input,
+            env=env,
+            cwd=cwd,
+            check=check,
+            secrets=secrets,
+            progress=progress,
         )
 
 
@@ -200,6 +280,7 @@ class FakeRunner:
         cwd: Path | None = None,
         check: bool = True,
         secrets: Sequence[str] = (),
+        progress: Progress | None = None,
     ) -> Completed:
         """See :meth:`Runner.run`."""
         words = tuple(str(word) for word in argv)
@@ -210,6 +291,9 @@ class FakeRunner:
                 result = Completed(
                     words, result.returncode, result.stdout, result.stderr, result.duration
                 )
+                if progress is not None:
+                    for line in (result.stdout + result.stderr).splitlines():
+                        progress(line)
                 if check:
                     raise_for_code(result, secrets)
                 return result

@@ -4,7 +4,7 @@
 name              what                                        chosen when
 ================  ==========================================  ===================================================
 ``sandbox``       real control plane, Pods as processes here  no Docker answers
-``kind``          containers, by kind and Docker              Docker answers
+``kind``          containers, by kind and Docker or Podman    Docker or Podman answers
 ``kubeconfig``    any cluster that you can reach              never by itself: it may be somebody's production
 ================  ==========================================  ===================================================
 
@@ -18,10 +18,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from oamkit.errors import InputError, OamKitError
-from oamkit.process import Runner, SubprocessRunner
+from oamkit.engine import find_engine
+from oamkit.errors import InputError
+from oamkit.process import Runner
 
-__all__ = ["Choice", "ProviderName", "choose", "docker_answers", "forget", "select"]
+__all__ = ["Choice", "ProviderName", "choose", "forget", "select"]
 
 VARIABLE = "OAMKIT_PROVIDER"
 
@@ -82,8 +83,9 @@ def choose(
     value = (os.environ if environ is None else environ).get(VARIABLE, "").strip()
     if value:
         return Choice(_parse(value, VARIABLE), f"{VARIABLE} says so")
-    if docker_answers(runner):
-        return Choice(ProviderName.KIND, "Docker answers on this machine")
+    engine = find_engine(runner)
+    if engine is not None:
+        return Choice(ProviderName.KIND, f"{engine.title} answers on this machine")
     return Choice(ProviderName.SANDBOX, "no Docker answers on this machine")
 
 
@@ -97,16 +99,6 @@ def forget() -> None:
     """Take back :func:`select`."""
     global _selected
     _selected = None
-
-
-def docker_answers(runner: Runner | None = None) -> bool:
-    """Return whether a Docker engine answers, within 5 seconds."""
-    try:
-        command = ["docker", "info", "--format", "{{.ServerVersion}}"]
-        done = (runner or SubprocessRunner()).run(command, timeout=5)
-    except OamKitError:
-        return False
-    return bool(done.stdout.strip())
 
 
 def _parse(value: str, field: str) -> ProviderName:

@@ -5,9 +5,11 @@ Where it runs is :mod:`oamkit.provider`'s choice; all verbs can be called again,
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
-from oamkit.cluster import active
+from oamkit.cluster import active, kit
 from oamkit.cluster.base import ClusterStatus, Deleted, LoadedImage, Part
 from oamkit.errors import ApiError, InputError
 
@@ -18,6 +20,7 @@ __all__ = [
     "Part",
     "delete",
     "ensure",
+    "export_logs",
     "load_image",
     "openapi",
     "status",
@@ -90,6 +93,26 @@ def openapi(api_version: str) -> dict[str, Any]:
             field="api_version",
             hint="kubectl('api-versions') lists what it serves.",
         ) from error
+
+
+def export_logs(folder: str | Path | None = None) -> Path:
+    """Write the logs of the cluster's parts to a folder, for you or for somebody whom you ask for help.
+
+    Args:
+        folder: The folder; a new one below ``build/logs`` of the checkout by default.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ClusterError: There is no cluster.
+        CommandError: The logs can't be had.
+    """
+    place = (
+        Path(folder) if folder else kit.root() / "build" / "logs" / time.strftime("%Y%m%d-%H%M%S")
+    )
+    place.mkdir(parents=True, exist_ok=True)
+    return active.provider().export_logs(place)
 
 
 def status() -> ClusterStatus:

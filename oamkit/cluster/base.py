@@ -151,3 +151,12 @@ class Provider(Protocol):
             ImageError: There is no such image on this machine.
         """
         ...
+
+    def export_logs(self, folder: Path) -> Path:
+        """Write the logs of the cluster's parts to a folder, for somebody who looks for a fault.
+
+        Raises:
+            ClusterError: There is no cluster.
+            CommandError: They can't be had.
+        """
+        ...

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from oamkit.errors import CommandError, MissingToolError
-from oamkit.process import Completed, Runner, SubprocessRunner
+from oamkit.process import Completed, Progress, Runner, SubprocessRunner
 
 __all__ = ["ProgramRunner", "find"]
 
@@ -59,6 +59,7 @@ class ProgramRunner:
         cwd: Path | None = None,
         check: bool = True,
         secrets: Sequence[str] = (),
+        progress: Progress | None = None,
     ) -> Completed:
         """See :meth:`oamkit.process.Runner.run`. An error shows the bare name: that is what a person types."""
         name, *rest = argv
@@ -74,6 +75,7 @@ class ProgramRunner:
                 cwd=cwd,
                 check=check,
                 secrets=secrets,
+                progress=progress,
             )
         except CommandError as error:
             raise error.told(argv=[str(name), *error.argv[1:]]) from error

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from oamkit import show
-from oamkit.errors import CommandError, InputError
+from oamkit.errors import InputError
 from oamkit.process import Runner, SubprocessRunner
 from oamkit.provider import ProviderName, choose
 
 __all__ = ["BuiltImage", "build"]
-
-TIMEOUT = 900.0
-"""Seconds that ``docker build`` may take: it may have to fetch a base image."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,8 @@ def build(
     Raises:
         InputError: There is no such folder or file, or the Dockerfile asks for what can't be done.
         ImageError: A step failed; its line is named.
-        CommandError: ``docker build`` failed.
+        ClusterError: Docker is to build it, and doesn't answer.
+        CommandError: ``docker build`` failed; the error holds its last lines.
 
     Example::
 
@@ -88,8 +85,10 @@ def build(
     if choose(runner=runner).name is ProviderName.SANDBOX:
         show.command(["oamkit", *arguments, str(context)])
         return _build_here(folder, tag, file, build_args or {})
-    show.command(["docker", *arguments, str(context)])
-    return _docker(["docker", *arguments, str(context)], tag, runner or SubprocessRunner())
+    from oamkit.images.docker import build_by_engine
+
+    done = build_by_engine(folder, tag, file, build_args or {}, runner or SubprocessRunner())
+    return BuiltImage(tag, done.digest, done.size, done.seconds, done.detail)
 
 
 def _build_here(
@@ -106,16 +105,3 @@ def _build_here(
     )
     detail = f"{done.made} layers made, {done.cached} from the cache"
     return BuiltImage(tag, done.image.digest, done.image.size, done.seconds, detail)
-
-
-def _docker(argv: list[str], tag: str, runner: Runner) -> BuiltImage:
-    start = time.monotonic()
-    try:
-        runner.run(argv, timeout=TIMEOUT)
-    except CommandError as error:
-        hint = "The lines above name the step that failed. Without Docker: OAMKIT_PROVIDER=sandbox."
-        raise error.told(hint=hint) from error
-    took = time.monotonic() - start
-    inspect = ["docker", "image", "inspect", "--format", "{{.Id}} {{.Size}}", tag]
-    digest, size = runner.run(inspect, timeout=30).stdout.split()
-    return BuiltImage(tag, digest, int(size), took)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from oamkit import cluster, provider
 from oamkit.cluster import active
 from oamkit.cluster.programs import ProgramRunner
-from oamkit.cluster.providers.kind import KindProvider
 from oamkit.cluster.providers.kubeconfig import KubeconfigProvider
 from oamkit.cluster.providers.sandbox import SandboxProvider
 from oamkit.errors import ClusterError, CommandError, ImageError, InputError
-from oamkit.process import Completed, FakeRunner, RecordingRunner
+from oamkit.process import Completed, FakeRunner
 from oamkit.provider import Choice, ProviderName, choose
 
-DOCKER = FakeRunner({("docker", "info"): Completed((), stdout="28.2.2\n")})
+DOCKER = FakeRunner({("docker", "info"): Completed((), stdout='{"ServerVersion": "28.2.2"}')})
+PODMAN = FakeRunner({("podman", "info"): Completed((), stdout='{"host": {"arch": "amd64"}}')})
 NO_DOCKER = FakeRunner()
-CHOICE = Choice(ProviderName.KIND, "the test says so")
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +35,7 @@ def _forget() -> Iterator[None]:
         ("kubeconfig", {"OAMKIT_PROVIDER": "kind"}, DOCKER, "kubeconfig, because you asked for it"),
         (None, {"OAMKIT_PROVIDER": "Sandbox "}, DOCKER, "sandbox, because OAMKIT_PROVIDER says so"),
         (None, {}, DOCKER, "kind, because Docker answers on this machine"),
+        (None, {}, PODMAN, "kind, because Podman answers on this machine"),
         ("", {}, NO_DOCKER, "sandbox, because no Docker answers on this machine"),
     ],
 )
@@ -47,8 +45,16 @@ def test_the_choice_and_its_reason(
     assert str(choose(name, environ=environ, runner=runner)) == expected
 
 
-def test_a_docker_client_without_an_engine_is_no_docker() -> None:
-    broken = FakeRunner({("docker", "info"): Completed((), returncode=1, stderr="cannot connect")})
+@pytest.mark.parametrize(
+    "said",
+    [
+        Completed((), returncode=1, stderr="cannot connect"),
+        Completed((), stdout='{"ServerVersion": "", "ServerErrors": ["cannot connect"]}'),
+        Completed((), stdout="no JSON"),
+    ],
+)
+def test_a_docker_client_without_an_engine_is_no_docker(said: Completed) -> None:
+    broken = FakeRunner({("docker", "info"): said})
     assert choose(environ={}, runner=broken).name is ProviderName.SANDBOX
 
 
@@ -61,76 +67,6 @@ def test_what_was_used_before_is_used_again() -> None:
 def test_a_place_that_is_none_is_refused(name: str, variable: str) -> None:
     with pytest.raises(InputError, match="expected one of sandbox, kind, kubeconfig"):
         choose(name, environ={"OAMKIT_PROVIDER": variable}, runner=NO_DOCKER)
-
-
-class _Kind:
-    """A machine with kind and docker, as far as the provider asks them."""
-
-    def __init__(self, root: Path) -> None:
-        self.clusters = ""
-        script = str(root / "scripts" / "create-cluster.sh")
-        self.runner = RecordingRunner(
-            FakeRunner(
-                {
-                    ("kind", "get", "clusters"): lambda _: Completed((), stdout=self.clusters),
-                    ("kind", "get", "kubeconfig"): Completed((), stdout="apiVersion: v1\n"),
-                    ("kind", "delete"): self._set(""),
-                    ("kind", "load"): Completed(()),
-                    (script,): self._set("other\noamkit\n"),
-                    ("docker", "port"): Completed((), stdout="127.0.0.1:8080\n[::1]:8080\n"),
-                    ("docker", "image", "inspect", "flask-sample:v1"): Completed(()),
-                    ("docker", "image", "inspect"): Completed((), returncode=1),
-                }
-            )
-        )
-
-    def _set(self, clusters: str) -> Any:
-        def answer(_: tuple[str, ...]) -> Completed:
-            self.clusters = clusters
-            return Completed(())
-
-        return answer
-
-
-@pytest.fixture
-def kind(project_root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> _Kind:
-    monkeypatch.setenv("OAMKIT_ROOT", str(project_root))
-    return _Kind(project_root)
-
-
-def test_kind_makes_its_cluster_once(kind: _Kind, capsys: pytest.CaptureFixture[str]) -> None:
-    place = KindProvider(CHOICE, kind.runner)
-    assert place.ensure().changed
-    assert not place.ensure().changed
-    (shown,) = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(
-        r"\$ scripts/create-cluster\.sh( --http-port \d+)?( --https-port \d+)?", shown
-    )
-    assert place.kubeconfig().stat().st_mode & 0o777 == 0o600
-
-
-def test_kind_finds_its_port_by_asking_docker(kind: _Kind) -> None:
-    assert KindProvider(CHOICE, kind.runner).url() == "http://localhost:8080"
-
-
-def test_kind_loads_images_that_docker_has(kind: _Kind) -> None:
-    place = KindProvider(CHOICE, kind.runner)
-    assert place.load_image("flask-sample:v1").changed
-    assert kind.runner.calls[-1] == (
-        *("kind", "load", "docker-image", "flask-sample:v1", "--name", "oamkit"),
-    )
-    with pytest.raises(ImageError, match="no image missing:v1"):
-        place.load_image("missing:v1")
-
-
-def test_kind_deletes_its_own_cluster_only_and_only_if_it_is_there(kind: _Kind) -> None:
-    place = KindProvider(CHOICE, kind.runner)
-    place.ensure()
-    assert place.delete().changed
-    assert ("kind", "delete", "cluster", "--name", "oamkit") in kind.runner.calls
-    assert not place.delete().changed
-    with pytest.raises(ClusterError, match="no kind cluster"):
-        place.kubeconfig()
 
 
 def test_kubeconfig_needs_a_file(tmp_path: Path) -> None:

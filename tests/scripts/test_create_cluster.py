@@ -17,15 +17,34 @@ FAKE_KIND = """\
 #!/bin/sh
 echo "kind $*" >>"$LOG"
 case "$1 $2" in
-  "get clusters") cat "$CLUSTERS" ;;
-  "create cluster") cat >"$CONFIG"; [ -z "$KIND_FAILS" ] || exit 1; echo "$4" >>"$CLUSTERS" ;;
+  "create cluster")
+    cat >"$CONFIG"
+    if [ -n "$STOLEN" ] && [ "$(grep -c "kind create" "$LOG")" = 1 ]; then
+      echo "$4" >>"$CLUSTERS"
+      echo "Error response from daemon: Bind for 127.0.0.1:80 failed: port is already allocated" >&2
+      exit 1
+    fi
+    [ -z "$KIND_FAILS" ] || { echo "$KIND_FAILS" >&2; exit 1; }
+    echo "$4" >>"$CLUSTERS" ;;
+  "delete cluster") grep -vx "$4" "$CLUSTERS" >"$CLUSTERS.new"; mv "$CLUSTERS.new" "$CLUSTERS" ;;
 esac
 """
+# A cluster is half there while HALF names a file that isn't there yet; creating it makes the file.
 FAKE_DOCKER = """\
 #!/bin/sh
 echo "docker $*" >>"$LOG"
 case "$1" in
-  info) [ -z "$DOCKER_DOWN" ] ;;
+  info) [ -z "$DOCKER_DOWN" ] && echo "$ROOTLESS" ;;
+  ps)
+    name=${*##*io.x-k8s.kind.cluster=}; name=${name%% *}
+    if grep -qx "$name" "$CLUSTERS" && { [ -z "$STOPPED" ] || [ "$2" = --all ]; }; then echo "$name-control-plane"; fi ;;
+  start) [ -z "$START_FAILS" ] ;;
+  exec)
+    case "$*" in
+      *" touch "*) : >"$MARK" ;;
+      *" test "* | *storageclass*) [ -e "$MARK" ] ;;
+      *"get nodes"*) echo node/x ;;
+    esac ;;
   image) [ -z "$IMAGE_MISSING" ] ;;
   load) [ -z "$LOAD_FAILS" ] ;;
 esac
@@ -69,6 +88,8 @@ def create(tmp_path: Path, free_ports: tuple[str, str]) -> Create:
                 "LOG": str(tmp_path / "log"),
                 "CLUSTERS": str(tmp_path / "clusters"),
                 "CONFIG": str(tmp_path / "config"),
+                "MARK": str(tmp_path / "complete"),
+                "HOME": str(tmp_path),
                 **env,
             },
         )  # fmt: skip
@@ -127,7 +148,6 @@ def test_workers_name_image_and_retain_are_passed_on(create: Create, tmp_path: P
     assert [node["role"] for node in config["nodes"]] == ["control-plane", "worker", "worker"]
     [call] = [call for call in calls(tmp_path) if "create" in call]
     assert "--name x-1 --image me/node:1" in call
-    assert call.endswith("--retain")
 
 
 def test_an_archive_is_loaded_first(create: Create, tmp_path: Path) -> None:
@@ -173,7 +193,7 @@ def test_a_taken_port_is_named_before_anything_is_made(create: Create, tmp_path:
         done = create("--http-port", port)
     assert done.returncode == 1
     assert f"port {port} of 127.0.0.1 is taken" in done.stderr
-    assert "--http-port 8080" in done.stderr
+    assert "--http-port PORT" in done.stderr
     assert not any("create" in call for call in calls(tmp_path))
 
 
@@ -211,6 +231,8 @@ def test_help_names_every_option(create: Create) -> None:
     for option in (
         "name",
         "image",
+        "mirror",
+        "logs",
         "from-archive",
         "http-port",
         "https-port",
@@ -234,11 +256,120 @@ def test_docker_that_does_not_answer_is_told(create: Create) -> None:
     assert "Docker doesn't answer" in done.stderr
 
 
-def test_a_failure_of_kind_is_passed_on(create: Create) -> None:
-    done = create(KIND_FAILS="yes")
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("something", "oamkit doctor"),
+        ("write /x: no space left on device", "The disk is full"),
+        ("failed to create fsnotify watcher: too many open files", "fs.inotify.max_user_watches"),
+        ("failed to pull image kindest/node", "--mirror"),
+        ("failed to lock config file", "remove the file"),
+    ],
+)
+def test_a_failure_of_kind_is_explained_and_its_logs_are_kept(
+    create: Create, tmp_path: Path, said: str, hint: str
+) -> None:
+    done = create("--logs", str(tmp_path / "logs"), KIND_FAILS=said)
     assert done.returncode == 1
     assert "kind can't make the cluster oamkit" in done.stderr
-    assert "--retain" in done.stderr
+    assert hint in done.stderr
+    order = [call.split()[1] for call in calls(tmp_path) if call.startswith("kind")]
+    assert order == ["create", "export", "delete"]
+    assert "delete" not in [call.split()[1] for call in calls(tmp_path) if "--retain" in call]
+
+
+def test_failed_nodes_stay_if_that_is_asked_for(create: Create, tmp_path: Path) -> None:
+    assert create("--retain", KIND_FAILS="yes").returncode == 1
+    assert not any(call.startswith("kind delete") for call in calls(tmp_path))
+
+
+def test_a_port_that_is_stolen_while_kind_works_is_tried_again(
+    create: Create, tmp_path: Path
+) -> None:
+    done = create(STOLEN="yes")
+    assert done.returncode == 0, done.stderr
+    assert "port 80 was taken just now" in done.stderr
+    order = [call.split()[1] for call in calls(tmp_path) if call.startswith("kind")]
+    assert order == ["create", "delete", "create"]
+
+
+def test_without_a_wish_a_free_port_is_found_and_told(create: Create, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)):  # whatever is taken here: what is chosen is free
+        done = create(default_ports=True)
+    assert done.returncode == 0, done.stderr
+    config = yaml.safe_load((tmp_path / "config").read_text())
+    for mapping in config["nodes"][0]["extraPortMappings"]:
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", mapping["hostPort"])) != 0
+        assert f"127.0.0.1:{mapping['hostPort']}" in done.stderr
+
+
+def test_without_root_the_lowest_ports_are_left_out(create: Create, tmp_path: Path) -> None:
+    limit = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    assert create(default_ports=True, ROOTLESS="  rootless").returncode == 0
+    config = yaml.safe_load((tmp_path / "config").read_text())
+    assert all(mapping["hostPort"] >= limit for mapping in config["nodes"][0]["extraPortMappings"])
+
+
+def test_stopped_nodes_are_started(create: Create, tmp_path: Path) -> None:
+    assert create().returncode == 0
+    done = create(STOPPED="yes")
+    assert done.returncode == 0, done.stderr
+    assert "docker start oamkit-control-plane" in calls(tmp_path)
+    assert create(STOPPED="yes", START_FAILS="yes").returncode == 1
+
+
+def test_a_cluster_that_is_half_there_is_made_anew(create: Create, tmp_path: Path) -> None:
+    (tmp_path / "clusters").write_text("oamkit\n")
+    done = create()
+    assert done.returncode == 0, done.stderr
+    assert "only half there" in done.stderr
+    order = [call.split()[1] for call in calls(tmp_path) if call.startswith("kind")]
+    assert order == ["delete", "create"]
+
+
+def test_a_locked_kubeconfig_is_told_before_anything_is_made(
+    create: Create, tmp_path: Path
+) -> None:
+    (tmp_path / ".kube").mkdir()
+    lock = tmp_path / ".kube" / "config.lock"
+    lock.touch()
+    done = create()
+    assert done.returncode == 1
+    assert f"remove the file {lock}" in done.stderr
+    assert not any("create" in call for call in calls(tmp_path))
+    lock.unlink()
+    assert create().returncode == 0
+
+
+def test_podman_is_used_where_only_it_answers(create: Create, tmp_path: Path) -> None:
+    docker = tmp_path / "bin" / "docker"
+    docker.rename(tmp_path / "bin" / "podman")
+    done = create(PATH=f"{tmp_path / 'bin'}:{_without_docker(tmp_path)}")
+    assert done.returncode == 0, done.stderr
+
+
+def _without_docker(tmp_path: Path) -> str:
+    """A folder with the few programs that the script needs; this machine may have a docker beside them."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in (
+        "bash",
+        "cat",
+        "sort",
+        "grep",
+        "wc",
+        "mktemp",
+        "rm",
+        "tee",
+        "sleep",
+        "mv",
+        "sh",
+        "sed",
+        "head",
+    ):
+        (folder / name).symlink_to(shutil.which(name) or name)
+    return str(folder)
 
 
 def test_shellcheck_finds_nothing() -> None:

@@ -102,3 +102,17 @@ class KubeconfigProvider:
                 hint="The nodes of this cluster pull images from a registry: name it in the tag, e.g. registry.example/flask-sample:v1.",
             ) from error
         return LoadedImage(tag, "pushed to its registry", changed=True)
+
+    def export_logs(self, folder: Path) -> Path:
+        """See :meth:`oamkit.cluster.base.Provider.export_logs`."""
+        argv = [
+            "kubectl",
+            "cluster-info",
+            "dump",
+            "--all-namespaces",
+            f"--output-directory={folder}",
+        ]
+        show.command(argv)
+        environ = {**self._environ, "KUBECONFIG": str(self.kubeconfig())}
+        self._runner.run(argv, timeout=300, env=environ)
+        return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from pathlib import Path
 
 from oamkit import paths, show
@@ -92,6 +93,18 @@ class SandboxProvider:
         return LoadedImage(
             tag, "the sandbox's node reads the store that it was built into", changed=False
         )
+
+    def export_logs(self, folder: Path) -> Path:
+        """See :meth:`oamkit.cluster.base.Provider.export_logs`."""
+        logs = self._sandbox.paths.logs
+        if not logs.is_dir():
+            raise ClusterError(
+                "The sandbox was never started.",
+                hint="Start it: cluster.ensure().",
+                code="no-cluster",
+            )
+        shutil.copytree(logs, folder, dirs_exist_ok=True)
+        return folder
 
     def _state(self) -> State | None:
         with contextlib.suppress(SandboxError):  # a daemon that doesn't answer: up() mends it

@@ -1,0 +1,3 @@
+module oamkit.dev/pause
+
+go 1.26.0
