@@ -17,6 +17,7 @@ def test_all_names_are_sorted_and_there() -> None:
 def test_all_names_what_is_public() -> None:
     public = {name for name in dir(oamkit) if not name.startswith("_")} | {"__version__"}
     parts = {
+        "engine",
         "errors",
         "kube",
         "languages",
