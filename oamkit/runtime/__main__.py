@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from oamkit.errors import OamKitError
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             revision_limit=options.revision_limit,
             apply_once_only=options.apply_once_only,
             webhooks=_webhooks(options, connection.namespace) if options.use_webhook else None,
+            linger=options.shutdown_delay,
         )
         asyncio.run(run(settings))
     except OamKitError as error:
@@ -99,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
         help="where certificates of our own are kept; default: named like the Service")  # fmt: skip
     add("--webhook-configuration", default="", metavar="NAME",
         help="the MutatingWebhookConfiguration and ValidatingWebhookConfiguration that shall trust certificates of our own")  # fmt: skip
+    add("--shutdown-delay", type=_duration, default=0.0, metavar="DURATION",
+        help="how long webhooks still answer after SIGTERM, when all work is done; default 0")  # fmt: skip
     add("--log-format", choices=("text", "json"), default="text")
     add("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     add("--debug-logs", action="store_true", help="the same as --log-level debug")
@@ -136,14 +140,16 @@ def _duration(text: str) -> float:
 
 
 class _JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """One JSON object a line; what a message is about has fields of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC)
         line = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
+            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **getattr(record, "about", {}),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

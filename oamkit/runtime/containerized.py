@@ -96,7 +96,6 @@ class ContainerizedWorkloadController:
         finally:
             self._queue.close()
             await self._children.close()
-            await self._events.drain(0.0)
 
     def not_ready(self) -> str:
         """Why it doesn't see the cluster yet; ``""`` if it does."""
@@ -105,6 +104,11 @@ class ContainerizedWorkloadController:
     def depth(self) -> int:
         """How many workloads wait for a worker."""
         return len(self._queue)
+
+    async def finish(self) -> None:
+        """Begin no further pass, and wait until those at work are done and told."""
+        await self._queue.finish()
+        await self._events.drain()
 
     async def reconcile(self, key: Key) -> bool:
         """Make one pass; returns whether it reached its end.
@@ -177,7 +181,7 @@ class ContainerizedWorkloadController:
 
     async def _apply(self, this: _Pass, resource: Resource, obj: Object, manager: str) -> Object:
         """Make one object what it should be; the UID of its controller is the field manager."""
-        name = obj["metadata"]["name"]
+        name: Final = obj["metadata"]["name"]
         place = resource, name
         live = (await self._children.tried(resource, this.key)).items.get((this.key[0], name))
         if live is None or not self._ledger.stands(this.key, place, obj, live):

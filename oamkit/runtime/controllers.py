@@ -144,7 +144,6 @@ class ApplicationController:
             await self._children.close()
             await self._scopes.close()
             await self._stores.close()
-            await self._events.drain(0.0)
 
     def not_ready(self) -> str:
         """See :meth:`Controller.not_ready`."""
@@ -153,6 +152,11 @@ class ApplicationController:
     def depth(self) -> int:
         """See :meth:`Controller.depth`."""
         return len(self._queue) + len(self._unrecorded)
+
+    async def finish(self) -> None:
+        """See :meth:`Controller.finish`."""
+        await asyncio.gather(self._queue.finish(), self._unrecorded.finish())
+        await self._events.drain()
 
     def _follow(
         self, resource: Resource

@@ -126,7 +126,13 @@ class EventRecorder:
             "lastTimestamp": stamp,
             "count": 1,
         }
-        log.info("event %s/%s %s %s: %s", metadata.get("namespace"), metadata["name"], kind, reason, message)  # fmt: skip
+        about = {
+            "kind": resource.kind,
+            "namespace": metadata.get("namespace", ""),
+            "name": metadata["name"],
+            "reason": reason,
+        }
+        log.info("event %s/%s %s %s: %s", about["namespace"], about["name"], kind, reason, message, extra={"about": about})  # fmt: skip
         key = (uid, kind, reason, message, *(f"{k}={v}" for k, v in (annotations or {}).items()))
         try:
             self._waiting.put_nowait((key, event))
@@ -145,13 +151,9 @@ class EventRecorder:
             finally:
                 self._waiting.task_done()
 
-    async def drain(self, seconds: float) -> None:
-        """Wait until all events are written, but not longer than ``seconds``."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._waiting.join()
-        except TimeoutError:
-            log.debug("events were left unwritten")
+    async def drain(self) -> None:
+        """Wait until all events are written."""
+        await self._waiting.join()
 
     async def _write(self, key: tuple[str, ...], event: Object) -> None:
         before = self._written.get(key)

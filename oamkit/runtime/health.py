@@ -69,7 +69,6 @@ class HealthScopeController:
         finally:
             self._queue.close()
             await self._workloads.close()
-            await self._events.drain(0.0)
 
     def not_ready(self) -> str:
         """Why it doesn't see the cluster yet; ``""`` if it does."""
@@ -78,6 +77,11 @@ class HealthScopeController:
     def depth(self) -> int:
         """How many scopes wait for a worker."""
         return len(self._queue)
+
+    async def finish(self) -> None:
+        """Begin no further pass, and wait until those at work are done and told."""
+        await self._queue.finish()
+        await self._events.drain()
 
     async def reconcile(self, key: Key) -> bool:
         """Check one scope.

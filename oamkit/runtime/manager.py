@@ -18,7 +18,7 @@ from oamkit.runtime.containerized import ContainerizedWorkloadController
 from oamkit.runtime.controllers import ApplicationController
 from oamkit.runtime.health import HealthScopeController
 from oamkit.runtime.leader import LeaderElection
-from oamkit.runtime.metrics import Metrics
+from oamkit.runtime.metrics import Gauge, Metrics
 from oamkit.runtime.scaler import ManualScalerController
 from oamkit.runtime.serve import serving
 from oamkit.runtime.webhooks import WebhookSettings
@@ -29,6 +29,8 @@ __all__ = ["LEASE_NAME", "Settings", "run"]
 log = logging.getLogger(__name__)
 
 LEASE_NAME = "oam-kubernetes-runtime"
+FINISH_SECONDS = 5.0
+"""How long passes that have begun may take after SIGTERM; one that is broken off is taken up by the next leader."""
 CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     ApplicationController,
     ContainerizedWorkloadController,
@@ -52,6 +54,8 @@ class Settings:
     ``revision_limit``  how many revisions of a Component are kept, besides those in use
     ``apply_once_only`` whether objects are left alone until their application changes
     ``webhooks``        how the admission webhooks are served; ``None`` serves none
+    ``linger``          seconds after the end of work in which webhooks still answer: the API server hears
+                        of a replica's end only after a while
     ==================  ===============================================================
     """
 
@@ -64,6 +68,7 @@ class Settings:
     revision_limit: int = 50
     apply_once_only: bool = False
     webhooks: WebhookSettings | None = None
+    linger: float = 0.0
 
 
 async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
@@ -80,12 +85,19 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
             loop.add_signal_handler(name, stop.set)
     async with Client(settings.connection, user_agent="oam-runtime") as client:
         controllers: list[Controller] = []
+        working = asyncio.Event()
         metrics = Metrics(
             {
-                "oam_queue_depth": (
+                "oam_queue_depth": Gauge(
                     "Objects that wait for a worker.",
-                    lambda: sum(controller.depth() for controller in controllers),
-                )
+                    "controller",
+                    lambda: {each.name: each.depth() for each in controllers},
+                ),
+                "oam_leader": Gauge(
+                    "1 on the replica that works, 0 on those that stand by.",
+                    "lease",
+                    lambda: {LEASE_NAME: working.is_set()},
+                ),
             }
         )
         instance = os.environ.get("POD_NAME") or socket.gethostname()
@@ -99,10 +111,11 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
             apply_once_only=settings.apply_once_only,
         )
         controllers += [make(context) for make in CONTROLLERS]
-        working = asyncio.Event()
         webhooks_not_ready = _nothing
 
         def not_ready() -> str:
+            if stop.is_set():
+                return "it is about to stop"
             reason = webhooks_not_ready()
             if reason:
                 return reason
@@ -124,13 +137,18 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 from oamkit.runtime.trust import admitting
 
                 webhooks_not_ready = await stack.enter_async_context(
-                    admitting(client, settings.webhooks)
+                    admitting(client, settings.webhooks, metrics)
                 )
             log.info("the runtime has started on %s", settings.connection.server)
             work = asyncio.create_task(_lead(settings, election, controllers, working))
             waiting = asyncio.create_task(stop.wait())
             try:
                 await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+                if not work.done() and working.is_set():
+                    log.info("about to stop: what has begun is finished")
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(FINISH_SECONDS):
+                            await asyncio.gather(*(each.finish() for each in controllers))
             finally:
                 waiting.cancel()
                 work.cancel()
@@ -139,6 +157,8 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(1.0):
                             await election.release()
+            if settings.webhooks is not None and stop.is_set():
+                await asyncio.sleep(settings.linger)
             for result in results:
                 if isinstance(result, Exception):
                     raise result

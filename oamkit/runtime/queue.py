@@ -44,6 +44,9 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._getters: deque[asyncio.Future[None]] = deque()
+        self._ended = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -68,7 +71,7 @@ class WorkQueue(Generic[K]):
 
     async def get(self) -> K:
         """Wait for a key and take it; :meth:`done` must follow."""
-        while not self._ready:
+        while self._ended or not self._ready:
             getter = asyncio.get_running_loop().create_future()
             self._getters.append(getter)
             try:
@@ -79,6 +82,7 @@ class WorkQueue(Generic[K]):
         key = self._ready.popleft()
         self._waiting.discard(key)
         self._working.add(key)
+        self._idle.clear()
         return key
 
     def done(self, key: K, *, failed: bool = False) -> None:
@@ -89,6 +93,8 @@ class WorkQueue(Generic[K]):
             failed: Whether it must come again after a pause; the pause gets longer with each failure in a row.
         """
         self._working.discard(key)
+        if not self._working:
+            self._idle.set()
         if key in self._waiting:
             self._offer(key)
         if not failed:
@@ -108,6 +114,11 @@ class WorkQueue(Generic[K]):
         timer = self._timers.pop(key, None)
         if timer:
             timer.cancel()
+
+    async def finish(self) -> None:
+        """Give out no further key, and wait until all are given back."""
+        self._ended = True
+        await self._idle.wait()
 
     def close(self) -> None:
         """Cancel what was to come later."""

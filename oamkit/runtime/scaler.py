@@ -82,7 +82,6 @@ class ManualScalerController:
         finally:
             self._queue.close()
             await self._candidates.close()
-            await self._events.drain(0.0)
 
     def not_ready(self) -> str:
         """Why it doesn't see the cluster yet; ``""`` if it does."""
@@ -91,6 +90,11 @@ class ManualScalerController:
     def depth(self) -> int:
         """How many traits wait for a worker."""
         return len(self._queue)
+
+    async def finish(self) -> None:
+        """Begin no further pass, and wait until those at work are done and told."""
+        await self._queue.finish()
+        await self._events.drain()
 
     async def reconcile(self, key: Key) -> bool:
         """Make one pass; returns whether it reached its end.
@@ -173,7 +177,7 @@ class ManualScalerController:
         watched = {resource}
         found: list[Candidate] = []
         try:
-            name = scaling.workload_definition_name(workload, resource.plural)
+            name: Final = scaling.workload_definition_name(workload, resource.plural)
             kinds = scaling.child_kinds(self._definitions.items.get(("", name)))
             self._uses.add(key, [workload["metadata"]["uid"]])
             for child in kinds:

@@ -19,6 +19,7 @@ from oamkit.kube import Client, Informer, Object
 from oamkit.oam.kinds import FIELD_MANAGER
 from oamkit.runtime.certificates import CERTIFICATE, KEY, renewed, trusted
 from oamkit.runtime.kinds import SECRETS, WEBHOOK_CONFIGURATIONS
+from oamkit.runtime.metrics import Metrics
 from oamkit.runtime.webhooks import WebhookSettings, serving_webhooks
 
 __all__ = ["admitting"]
@@ -33,12 +34,15 @@ FILES_SECONDS = 10.0
 
 
 @asynccontextmanager
-async def admitting(client: Client, settings: WebhookSettings) -> AsyncIterator[Callable[[], str]]:
+async def admitting(
+    client: Client, settings: WebhookSettings, metrics: Metrics | None = None
+) -> AsyncIterator[Callable[[], str]]:
     """Serve the webhooks while the block runs.
 
     Args:
         client: The open client.
         settings: How.
+        metrics: Counts the reviews.
 
     Yields:
         A function that tells why the webhooks aren't ready; ``""`` if they are.
@@ -56,7 +60,7 @@ async def admitting(client: Client, settings: WebhookSettings) -> AsyncIterator[
         keeper = _SecretKeeper(client, settings, context)
     task = asyncio.create_task(keeper.run())
     try:
-        async with serving_webhooks(client, settings.address, context):
+        async with serving_webhooks(client, settings.address, context, metrics):
             yield lambda: keeper.problem
     finally:
         task.cancel()

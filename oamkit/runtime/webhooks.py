@@ -11,6 +11,7 @@ import base64
 import json
 import logging
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,13 +20,14 @@ from typing import Final
 
 from aiohttp import web
 
-from oamkit.errors import ApiError, InputError, OamKitError
+from oamkit.errors import ApiError, ClusterError, InputError, OamKitError
 from oamkit.kube import Client, Discovery
 from oamkit.oam import KindKey, ObjectKey, ServedKind
 from oamkit.oam.admission import DeniedError, Lookups, Request, mutated, validated
 from oamkit.oam.kinds import Obj
 from oamkit.oam.mutation import mutate_application, mutate_component
 from oamkit.oam.validation import validate_application, validate_component
+from oamkit.runtime.metrics import Metrics
 
 __all__ = ["PATHS", "WebhookSettings", "Webhooks", "serving_webhooks"]
 
@@ -126,22 +128,30 @@ class Webhooks:
 
     Args:
         lookups: Makes what the answer to one request is looked up with.
+        metrics: Counts them.
     """
 
-    def __init__(self, lookups: Callable[[], Lookups]) -> None:
+    def __init__(self, lookups: Callable[[], Lookups], metrics: Metrics | None = None) -> None:
         self._lookups = lookups
+        self._metrics = metrics or Metrics()
 
     def application(self) -> web.Application:
         """The web application with all paths."""
         app = web.Application(client_max_size=LARGEST)
         for path, answer in PATHS.items():
-            app.router.add_post(path, self._handler(answer))
+            app.router.add_post(path, self._handler(path, answer))
         return app
 
-    def _handler(self, answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _handler(
+        self, path: str, answer: Answer
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        webhook = path.strip("/").replace(f"-{PATH_SUFFIX}", "")
+
         async def handle(http: web.Request) -> web.Response:
             body = await http.read()
+            started = time.monotonic()
             response = await self.respond(body, answer)
+            self._metrics.reviewed(webhook, _result(response), time.monotonic() - started)
             review = {
                 "apiVersion": "admission.k8s.io/v1",
                 "kind": "AdmissionReview",
@@ -170,6 +180,8 @@ class Webhooks:
             return _denied(uid, 400, "the object is nested too deeply")
         except ApiError as error:
             return _denied(uid, error.status, error.message)
+        except ClusterError as error:
+            return _denied(uid, 503, error.message)
         except OamKitError as error:
             return _denied(uid, 403, error.message)
         except Exception:  # a fault of ours must be an answer too
@@ -180,6 +192,12 @@ class Webhooks:
             response["patchType"] = "JSONPatch"
             response["patch"] = _base64(patch)
         return response
+
+
+def _result(response: Obj) -> str:
+    if response["allowed"]:
+        return "allowed"
+    return "error" if response["status"]["code"] >= 500 else "denied"
 
 
 def _denied(uid: str, code: int, message: str) -> Obj:
@@ -196,7 +214,10 @@ def _dumps(value: object) -> str:
 
 @asynccontextmanager
 async def serving_webhooks(
-    client: Client, address: tuple[str, int], context: ssl.SSLContext
+    client: Client,
+    address: tuple[str, int],
+    context: ssl.SSLContext,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[None]:
     """Serve the webhooks while the block runs.
 
@@ -204,13 +225,14 @@ async def serving_webhooks(
         client: The open client.
         address: Host (``""`` for all) and port.
         context: Holds the certificate; it may be replaced there at any time.
+        metrics: Counts the reviews.
 
     Raises:
         InputError: The address is taken.
     """
     # A CRD, its definition and an application that uses it may be applied within a second.
     discovery = Discovery(client, refresh_seconds=0.5)
-    webhooks = Webhooks(lambda: ClusterLookups(client, discovery))
+    webhooks = Webhooks(lambda: ClusterLookups(client, discovery), metrics)
     runner = web.AppRunner(webhooks.application(), access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     try:

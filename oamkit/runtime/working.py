@@ -46,6 +46,11 @@ class Context:
 class Controller(Protocol):
     """A part of the runtime that watches kinds of its own."""
 
+    @property
+    def name(self) -> str:
+        """What its figures are called, in lower case."""
+        ...  # pragma: no cover - a protocol
+
     async def run(self) -> None:
         """Watch and work until cancelled."""
         ...  # pragma: no cover - a protocol
@@ -56,6 +61,10 @@ class Controller(Protocol):
 
     def depth(self) -> int:
         """How many objects wait for a worker."""
+        ...  # pragma: no cover - a protocol
+
+    async def finish(self) -> None:
+        """Begin no further pass, and wait until those at work are done and told."""
         ...  # pragma: no cover - a protocol
 
 
@@ -86,18 +95,19 @@ async def work(
     """
     while True:
         key = await queue.get()
+        about = {"about": {"controller": name, "namespace": key[0], "name": key[1]}}
         started = time.monotonic()
         failed = True
         try:
             failed = not await reconcile(key)
         except ClusterError as error:
-            log.warning("%s/%s: %s", *key, error.message)
+            log.warning("%s/%s: %s", *key, error.message, extra=about)
         except ApiError as error:
             # 409: somebody else wrote the object; the change is on its way to us.
             level = logging.DEBUG if error.status in (404, 409) else logging.WARNING
-            log.log(level, "%s/%s: %s", *key, error.message)
+            log.log(level, "%s/%s: %s", *key, error.message, extra=about)
         except Exception:  # a fault in one object must not stop the others
-            log.exception("%s/%s: the pass failed", *key)
+            log.exception("%s/%s: the pass failed", *key, extra=about)
         finally:
             queue.done(key, failed=failed)
             if key not in objects.items:

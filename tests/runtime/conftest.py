@@ -21,7 +21,9 @@ CRDS = TESTS.parent / "charts" / "oam-kubernetes-runtime" / "crds"
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane with the OAM kinds and with the controllers that reap and deploy."""
     with control_plane(
-        tmp_path_factory.mktemp("plane"), users={"runtime-token": "runtime"}
+        tmp_path_factory.mktemp("plane"),
+        users={f"{name}-token": name for name in ("runtime", "one", "two")},
+        audited=True,
     ) as running:
         running.kubectl("apply", "--server-side", "-f", str(CRDS))
         running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")

@@ -186,29 +186,33 @@ def condition(obj: Obj, type_: str = "Synced") -> Obj:
 
 
 @asynccontextmanager
-async def runtime(plane: ControlPlane, **settings: Any) -> AsyncIterator[None]:
-    """The runtime at work."""
+async def runtime(plane: ControlPlane, **settings: Any) -> AsyncIterator[asyncio.Task[None]]:
+    """The runtime at work; yields the task that it is."""
     stop = asyncio.Event()
     connection = Connection.from_kubeconfig(settings.pop("kubeconfig", plane.kubeconfig))
     task = asyncio.create_task(run(Settings(connection, **settings), stop))
     try:
-        yield
+        yield task
     finally:
         stop.set()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(8):
             await task
+
+
+async def beside(on: Scene) -> Scene:
+    """One more scene, in a namespace of its own, by the same client."""
+    name = f"t-{uuid.uuid4().hex[:8]}"
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    await on.client.create(NAMESPACES, namespace)
+    return Scene(on.client, name, on.plane)
 
 
 @asynccontextmanager
 async def scene(plane: ControlPlane, *, with_runtime: bool = True) -> AsyncIterator[Scene]:
-    name = f"t-{uuid.uuid4().hex[:8]}"
     async with Client(Connection.from_kubeconfig(plane.kubeconfig)) as client:
-        await client.create(
-            NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        )
-        stage = Scene(client, name, plane)
+        stage = await beside(Scene(client, "", plane))
         if with_runtime:
-            async with runtime(plane, namespace=name):
+            async with runtime(plane, namespace=stage.namespace):
                 yield stage
         else:
             yield stage

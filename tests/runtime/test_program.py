@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,10 @@ def test_10_1_it_serves_health_and_figures_and_stops_soon_after_sigterm(
         base = f"http://127.0.0.1:{port}"
         assert fetch(f"{base}/healthz") == "ok\n"
         assert fetch(f"{base}/readyz") == "ok\n"
-        assert "oam_queue_depth " in fetch(f"{base}/metrics")
+        figures = fetch(f"{base}/metrics")
+        for controller in ("applicationconfiguration", "containerizedworkload", "healthscope", "manualscalertrait"):  # fmt: skip
+            assert f'oam_queue_depth{{controller="{controller}"}} 0' in figures
+        assert 'oam_leader{lease="oam-kubernetes-runtime"} 1' in figures
         since = time.monotonic()
         process.terminate()
         output, _ = process.communicate(timeout=10)
@@ -96,6 +100,8 @@ def test_10_1_it_serves_health_and_figures_and_stops_soon_after_sigterm(
         assert process.returncode == 0
     lines = [json.loads(line) for line in output.splitlines()]
     assert lines[-1]["message"] == "the runtime has stopped"
+    assert {"time", "level", "logger", "message"} <= set(lines[-1])
+    assert datetime.fromisoformat(lines[-1]["time"]).utcoffset() == timedelta(0)
 
 
 def test_10_1_without_an_api_server_it_is_alive_but_not_ready(tmp_path: Path) -> None:

@@ -135,3 +135,25 @@ def test_what_comes_later_comes_once_and_at_once_if_it_is_added_before() -> None
         assert 0.04 < loop.time() - started < 5
 
     play(test)
+
+
+def test_at_the_end_no_key_is_given_out_and_those_at_work_are_waited_for() -> None:
+    async def test(queue: WorkQueue[str]) -> None:
+        queue.add("a")
+        queue.add("b")
+        assert await queue.get() == "a"
+        waiting = asyncio.create_task(queue.get())
+        assert await waiting == "b"
+        queue.add("c")
+        end = asyncio.create_task(queue.finish())
+        late = asyncio.create_task(queue.get())
+        queue.done("a")
+        await asyncio.sleep(0.05)
+        assert not end.done()
+        queue.done("b")
+        await end
+        assert not late.done()
+        late.cancel()
+        await asyncio.gather(late, return_exceptions=True)
+
+    play(test)

@@ -162,7 +162,7 @@ def test_11_4_91_an_object_that_is_nested_too_deeply_is_not_allowed(path: str) -
 @pytest.mark.parametrize(
     ("failure", "code"),
     [
-        (ClusterError("no answer"), 403),
+        (ClusterError("no answer"), 503),
         (ApiError("forbidden", status=403), 403),
         (RuntimeError("a fault of ours"), 500),
     ],

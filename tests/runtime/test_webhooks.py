@@ -30,7 +30,7 @@ from scene import (
 )
 from support.apiserver import ControlPlane
 from test_data import CRD, FOO
-from test_program import CHART, helm
+from test_program import CHART, fetch, helm
 from test_scopes import DEFINITION, SCOPE, member, refs
 
 from oamkit.errors import ApiError, InputError
@@ -394,6 +394,7 @@ def test_10_2_an_upgrade_leaves_certificate_and_trust_as_they_are(
                     break
                 await asyncio.sleep(0.05)
         args = ("upgrade", RELEASE, str(CHART), "-n=oam-system", *VALUES, "--set=logLevel=debug")
+        args += ("--no-hooks",)  # there is no node that would run the Job
         await asyncio.to_thread(helm, plane, *args)
         assert await state(on) == before
 
@@ -412,13 +413,40 @@ def test_10_2_the_charts_rights_are_enough_for_its_own_certificate_and_trust(
                 assert path in PATHS
                 webhook["clientConfig"]["url"] = f"https://127.0.0.1:{port}{path}"
             await on.client.update(resource, obj)
-        async with runtime(plane, kubeconfig=chart, webhooks=as_in_the_chart(port)):
+        metrics = free_port()
+        async with runtime(
+            plane,
+            kubeconfig=chart,
+            webhooks=as_in_the_chart(port),
+            address=("127.0.0.1", metrics),
+        ):
+            await settled(on)
+            # Somebody deletes the Secret: it is made anew, and trusted.
+            before = await on.client.get(SECRETS, f"{NAME}-webhook", "oam-system")
+            await on.client.delete(SECRETS, f"{NAME}-webhook", "oam-system")
+            async with asyncio.timeout(20):
+                while True:
+                    try:
+                        after = await on.client.get(SECRETS, f"{NAME}-webhook", "oam-system")
+                        break
+                    except ApiError:
+                        await asyncio.sleep(0.05)
+            assert after["data"][CERTIFICATE] != before["data"][CERTIFICATE]
             await settled(on)
             await on.create(component(deployment()), application())
             await on.synced()
             assert "mutually exclusive" in await refused(
                 on, application({"componentName": "web", "revisionName": "web-v1"}, name="bad")
             )
+            figures = await asyncio.to_thread(fetch, f"http://127.0.0.1:{metrics}/metrics")
+            reviews = "oam_webhook_requests_total"
+            assert f'{reviews}{{webhook="mutating-components",result="allowed"}}' in figures
+            denied = (
+                f'{reviews}{{webhook="validating-applicationconfigurations",result="denied"}} 1'
+            )
+            assert denied in figures
+            count = 'oam_webhook_requests_seconds_count{webhook="validating-components"}'
+            assert count in figures
             held = {"metadata": {"finalizers": ["example.com/held"]}}
             await on.patch(APPLICATION_CONFIGURATIONS, "app", held)
         # Without the runtime nothing is made, but what goes can go.

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -53,10 +54,12 @@ class ControlPlane:
     Args:
         folder: For data, logs and certificates.
         users: From a bearer token to its user's name; the admin is always there.
+        audited: Whether the API server keeps an audit log, see :meth:`audit`.
     """
 
     folder: Path
     users: dict[str, str] = field(default_factory=dict)
+    audited: bool = False
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -125,8 +128,22 @@ class ControlPlane:
             "--endpoint-reconciler-type=none",
             "--profiling=false",
             "--shutdown-delay-duration=0s",
+            *self._audit_flags(),
         )
         self._wait_ready()
+
+    def _audit_flags(self) -> list[str]:
+        if not self.audited:
+            return []
+        policy = {
+            "apiVersion": "audit.k8s.io/v1",
+            "kind": "Policy",
+            "omitStages": ["RequestReceived"],
+            "rules": [{"level": "Metadata"}],
+        }
+        path = self.folder / "audit-policy.json"
+        path.write_text(json.dumps(policy))
+        return [f"--audit-policy-file={path}", f"--audit-log-path={self.folder / 'audit.log'}"]
 
     def stop_api_server(self) -> None:
         """Stop the API server at once, as a crash does; etcd keeps the objects."""
@@ -151,6 +168,16 @@ class ControlPlane:
         if check and done.returncode:
             raise AssertionError(f"kubectl {' '.join(args)}: {done.stdout}{done.stderr}")
         return done.stdout + ("" if check else done.stderr)
+
+    def audit(self, user: str = "") -> Iterator[Any]:
+        """What was asked of the API server until now, each request when it was answered [of one user].
+
+        https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/
+        """
+        for line in (self.folder / "audit.log").read_text().splitlines():
+            entry = json.loads(line)
+            if not user or entry["user"]["username"] == user:
+                yield entry
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
@@ -222,10 +249,14 @@ class ControlPlane:
 
 @contextlib.contextmanager
 def control_plane(
-    folder: Path, *, controller_manager: bool = False, users: dict[str, str] | None = None
+    folder: Path,
+    *,
+    controller_manager: bool = False,
+    users: dict[str, str] | None = None,
+    audited: bool = False,
 ) -> Iterator[ControlPlane]:
     """A control plane that is stopped at the end, however that comes."""
-    plane = ControlPlane(folder, users or {})
+    plane = ControlPlane(folder, users or {}, audited)
     try:
         plane.start(controller_manager=controller_manager)
         yield plane
