@@ -15,6 +15,7 @@ from pathlib import Path
 
 from oamkit.errors import OamKitError
 from oamkit.kube import Connection
+from oamkit.runtime.hooks import installed
 from oamkit.runtime.manager import Settings, run
 from oamkit.runtime.webhooks import WebhookSettings
 
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             resync=options.long_wait,
             revision_limit=options.revision_limit,
             apply_once_only=options.apply_once_only,
+            hooks=installed(),
             webhooks=_webhooks(options, connection.namespace) if options.use_webhook else None,
             linger=options.shutdown_delay,
         )

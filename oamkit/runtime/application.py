@@ -29,6 +29,7 @@ from oamkit.runtime.applier import Applier
 from oamkit.runtime.events import EventRecorder, EventType, now
 from oamkit.runtime.facts import Facts
 from oamkit.runtime.finalizer import ScopeFinalizer
+from oamkit.runtime.hooks import Hooks
 from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS
 from oamkit.runtime.passes import PassFailedError, wrapping
 from oamkit.runtime.revisions import RevisionReconciler
@@ -49,6 +50,7 @@ class ApplicationReconciler:
         applier: Writes objects.
         events: Tells what was done.
         revisions: Records Components.
+        hooks: Run before and after each pass.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class ApplicationReconciler:
         applier: Applier,
         events: EventRecorder,
         revisions: RevisionReconciler,
+        hooks: Hooks,
     ) -> None:
         self._client = client
         self._discovery = discovery
@@ -68,18 +71,19 @@ class ApplicationReconciler:
         self._applier = applier
         self._events = events
         self._revisions = revisions
+        self._hooks = hooks
         self._scopes = ScopeWriter(client, discovery)
         self._stores = StoreWriter(client, discovery)
         self._finalizer = ScopeFinalizer(client, facts, self._scopes)
 
-    async def reconcile(self, key: Key) -> bool:
+    async def reconcile(self, key: Key) -> bool | float:
         """Make one pass.
 
         Args:
             key: The application's namespace and name.
 
         Returns:
-            Whether it reached its end; if not, it should come again after a pause.
+            Whether it reached its end; if not, it should come again after a pause, or after as many seconds as a hook wants.
 
         Raises:
             ClusterError: The API server doesn't answer.
@@ -99,15 +103,38 @@ class ApplicationReconciler:
                 return True
             if await self._finalizer.add_if_needed(obj):
                 return True
-            new = await self._pass(key, obj)
+            new, outcome = await self._hooked_pass(key, obj, bare)
         except PassFailedError as error:
-            self._emit(obj, "Warning", error.reason, error.cause.message)
-            new = failed(bare, status, error.message, now=now(), unsatisfied=error.unsatisfied)
-            await self._write_status(obj, new)
-            return False
+            new, outcome = self._failed(obj, bare, status, error)
         if new is not None:
             await self._write_status(obj, new)
-        return True
+        return outcome
+
+    async def _hooked_pass(
+        self, key: Key, obj: Object, bare: ApplicationConfiguration
+    ) -> tuple[Object | None, bool | float]:
+        """Make a pass between its hooks; returns the status to write, and the pass's outcome."""
+        outcome: bool | float = True
+        status = obj.get("status") or {}
+        try:
+            await self._hooks.before(obj)
+            new = await self._pass(key, obj)
+        except PassFailedError as error:
+            new, outcome = self._failed(obj, bare, status, error)
+        try:
+            await self._hooks.after(obj)
+        except PassFailedError as error:
+            ended = status if new is None else new
+            error.unsatisfied = ended.get("dependency", {}).get("unsatisfied", ())
+            return self._failed(obj, bare, ended, error)
+        return new, outcome
+
+    def _failed(
+        self, obj: Object, bare: ApplicationConfiguration, status: Object, error: PassFailedError
+    ) -> tuple[Object, bool | float]:
+        self._emit(obj, "Warning", error.reason, error.cause.message)
+        new = failed(bare, status, error.message, now=now(), unsatisfied=error.unsatisfied)
+        return new, False if error.retry_after is None else error.retry_after
 
     async def _pass(self, key: Key, obj: Object) -> Object | None:
         """Return the status to write; ``None`` if a Component's revision must be recorded first, which makes the next pass."""

@@ -99,6 +99,7 @@ class ApplicationController:
             self._applier,
             self._events,
             self._revisions,
+            context.hooks,
         )
         self._tasks: set[asyncio.Task[None]] = set()
 

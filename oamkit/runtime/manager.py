@@ -10,13 +10,14 @@ import socket
 import uuid
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from oamkit.kube import Client, Connection
 from oamkit.runtime.containerized import ContainerizedWorkloadController
 from oamkit.runtime.controllers import ApplicationController
 from oamkit.runtime.health import HealthScopeController
+from oamkit.runtime.hooks import Hooks
 from oamkit.runtime.leader import LeaderElection
 from oamkit.runtime.metrics import Gauge, Metrics
 from oamkit.runtime.scaler import ManualScalerController
@@ -53,6 +54,7 @@ class Settings:
     ``resync``          seconds between two safety looks at everything; 0 is never
     ``revision_limit``  how many revisions of a Component are kept, besides those in use
     ``apply_once_only`` whether objects are left alone until their application changes
+    ``hooks``           what is run before and after each pass over an application
     ``webhooks``        how the admission webhooks are served; ``None`` serves none
     ``linger``          seconds after the end of work in which webhooks still answer: the API server hears
                         of a replica's end only after a while
@@ -67,6 +69,7 @@ class Settings:
     resync: float = 600.0
     revision_limit: int = 50
     apply_once_only: bool = False
+    hooks: Hooks = field(default_factory=Hooks)
     webhooks: WebhookSettings | None = None
     linger: float = 0.0
 
@@ -109,6 +112,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
             instance=instance,
             revision_limit=settings.revision_limit,
             apply_once_only=settings.apply_once_only,
+            hooks=settings.hooks,
         )
         controllers += [make(context) for make in CONTROLLERS]
         webhooks_not_ready = _nothing

@@ -20,15 +20,23 @@ class PassFailedError(OamKitError):
         outer: What the condition puts before the message, e.g. ``"cannot render components"``.
         cause: What went wrong.
         unsatisfied: What the application waits for, if the pass got so far.
+        retry_after: Seconds until the next pass, if a hook wants its own; else the queue's.
     """
 
     def __init__(
-        self, reason: str, outer: str, cause: OamKitError, unsatisfied: Sequence[Object] = ()
+        self,
+        reason: str,
+        outer: str,
+        cause: OamKitError,
+        unsatisfied: Sequence[Object] = (),
+        *,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(f"{outer}: {cause.message}")
         self.reason = reason
         self.cause = cause
         self.unsatisfied = unsatisfied
+        self.retry_after = retry_after
 
 
 @contextmanager

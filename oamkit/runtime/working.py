@@ -6,11 +6,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from oamkit.errors import ApiError, ClusterError
 from oamkit.kube import Client, Informer, Key, Object
+from oamkit.runtime.hooks import Hooks
 from oamkit.runtime.metrics import Metrics
 from oamkit.runtime.queue import WorkQueue
 
@@ -31,6 +32,7 @@ class Context:
     ``instance``         which of several replicas this is, for events
     ``revision_limit``   how many revisions of a Component are kept, besides those in use
     ``apply_once_only``  whether objects are left alone until their application changes
+    ``hooks``            what is run before and after each pass over an application
     ===================  ================================================================
     """
 
@@ -41,6 +43,7 @@ class Context:
     instance: str = ""
     revision_limit: int = 50
     apply_once_only: bool = False
+    hooks: Hooks = field(default_factory=Hooks)
 
 
 class Controller(Protocol):
@@ -80,7 +83,7 @@ def awaited(*informers: Informer) -> str:
 async def work(
     name: str,
     queue: WorkQueue[Key],
-    reconcile: Callable[[Key], Awaitable[bool]],
+    reconcile: Callable[[Key], Awaitable[bool | float]],
     objects: Informer,
     metrics: Metrics,
 ) -> None:
@@ -89,7 +92,8 @@ async def work(
     Args:
         name: The controller's name, in lower case.
         queue: Where keys come from.
-        reconcile: Makes one pass; returns whether it reached its end. If not, the key comes again after a pause.
+        reconcile: Makes one pass; returns whether it reached its end. If not, the key comes again after a pause, or after as
+            many seconds as it returns.
         objects: The objects that keys are of.
         metrics: Counts the passes.
     """
@@ -97,9 +101,9 @@ async def work(
         key = await queue.get()
         about = {"about": {"controller": name, "namespace": key[0], "name": key[1]}}
         started = time.monotonic()
-        failed = True
+        outcome: bool | float = False
         try:
-            failed = not await reconcile(key)
+            outcome = await reconcile(key)
         except ClusterError as error:
             log.warning("%s/%s: %s", *key, error.message, extra=about)
         except ApiError as error:
@@ -109,10 +113,14 @@ async def work(
         except Exception:  # a fault in one object must not stop the others
             log.exception("%s/%s: the pass failed", *key, extra=about)
         finally:
-            queue.done(key, failed=failed)
+            queue.done(key, failed=outcome is False)
+            if not isinstance(outcome, bool):
+                queue.add_later(key, outcome)
             if key not in objects.items:
                 queue.forget(key)
-            metrics.observe(name, "error" if failed else "success", time.monotonic() - started)
+            metrics.observe(
+                name, "success" if outcome is True else "error", time.monotonic() - started
+            )
         await asyncio.sleep(0)  # passes that change nothing don't wait for anything
 
 
