@@ -8,6 +8,18 @@ from __future__ import annotations
 from oamkit.lesson.exercising import find as exercise
 from oamkit.lesson.figures import Figure, flow, layers
 from oamkit.lesson.overview import reset
+from oamkit.lesson.people import Person, person, rights
 from oamkit.lesson.start import Started, start
 
-__all__ = ["Figure", "Started", "exercise", "flow", "layers", "reset", "start"]
+__all__ = [
+    "Figure",
+    "Person",
+    "Started",
+    "exercise",
+    "flow",
+    "layers",
+    "person",
+    "reset",
+    "rights",
+    "start",
+]

@@ -35,6 +35,9 @@ _KEPT = {
 }
 """What Kubernetes itself keeps in every namespace, or in ``default``."""
 
+_OF_THE_CLUSTER = ("system:", "kubeadm:", "oamkit:")
+"""How names begin that are the cluster's own, not people's: Kubernetes', kind's and the sandbox's."""
+
 _PASSING = {"events", "endpoints", "endpointslices", "leases"}
 """Kinds whose objects come and go by themselves."""
 
@@ -292,8 +295,9 @@ def _calls_nobody(api: Api, item: Json) -> bool:
 
 
 def _binds_people(item: Json) -> bool:
-    return _is_a_lessons(item) or any(
-        subject["kind"] in ("User", "Group")
-        and not subject["name"].startswith(("system:", "kubeadm:"))
+    if _is_a_lessons(item):
+        return True
+    return not item["metadata"]["name"].startswith(_OF_THE_CLUSTER) and any(
+        subject["kind"] in ("User", "Group") and not subject["name"].startswith(_OF_THE_CLUSTER)
         for subject in item.get("subjects") or []
     )

@@ -160,18 +160,20 @@ class Look:
         Args:
             user: The user's name, or ``"system:serviceaccount:NAMESPACE:NAME"``.
             verb: E.g. ``"update"``.
-            kind: E.g. ``"applicationconfigurations"``.
+            kind: E.g. ``"applicationconfigurations"``, or with a part of it ``"pods/log"``.
             name: One object; all of the kind by default.
             namespace: Where; ignored for kinds without one.
             groups: The groups that the user is in.
         """
         api = active.api()
+        kind, _, part = kind.partition("/")
         try:
             resource = api.resource(kind)
         except InputError:
             return False
         attributes = {
             "verb": verb,
+            "subresource": part,
             "group": resource.group,
             "resource": resource.plural,
             "name": name,

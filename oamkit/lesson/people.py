@@ -23,9 +23,10 @@ import yaml
 from oamkit import paths, show
 from oamkit.cluster import active
 from oamkit.errors import ApiError, ClusterError, CommandError, InputError, MissingToolError
-from oamkit.show import Line
+from oamkit.lesson.look import Look
+from oamkit.show import Line, Table
 
-__all__ = ["Person", "Refusal", "person"]
+__all__ = ["Person", "Refusal", "person", "rights"]
 
 SIGNER = "kubernetes.io/kube-apiserver-client"
 """Who signs: its certificates say who somebody is, towards the API server (the page above, "Kubernetes signers")."""
@@ -157,6 +158,34 @@ def person(name: str, *, groups: Sequence[str] = ()) -> Person:
     return Person(name, tuple(groups), file)
 
 
+def rights(people: Sequence[Person], verb: str, kinds: Sequence[str]) -> Table:
+    """Ask the API server who may do something, with which kinds.
+
+    Args:
+        people: The people.
+        verb: E.g. ``"create"``.
+        kinds: E.g. ``["components", "deployments"]``.
+
+    Returns:
+        A table with a row for each kind and a column for each person.
+
+    Raises:
+        ApiError: The API server doesn't answer such questions to us.
+    """
+    look = Look()
+    rows = tuple(
+        (
+            kind,
+            *(
+                "yes" if look.can(each.name, verb, kind, groups=each.groups) else "–"
+                for each in people
+            ),
+        )
+        for kind in kinds
+    )
+    return Table((f"may {verb}", *(each.name for each in people)), rows)
+
+
 def _key_and_request(name: str, groups: Sequence[str]) -> tuple[bytes, bytes]:
     """Make a key, and what is sent for signing: the public half of it, and who it is for."""
     try:
@@ -266,13 +295,11 @@ def _write_kubeconfig(file: Path, name: str, certificate: str, key: bytes) -> No
 
 
 def _refusal(text: str) -> str | None:
-    """Return the sentence in which kubectl says that something is forbidden; ``None`` if there is none.
+    """Return the sentence in which the API server says what is forbidden; ``None`` if there is none.
 
     Example:
         >>> _refusal('Error from server (Forbidden): pods is forbidden: User "anna" cannot list resource "pods"')
         'pods is forbidden: User "anna" cannot list resource "pods"'
     """
-    for line in text.splitlines():
-        if "is forbidden: User" in line or "(Forbidden)" in line:
-            return line.partition("(Forbidden): ")[2] or line.partition(": ")[2] or line
-    return None
+    found = re.search(r'\S+(?: "[^"]*")? is forbidden: User .*', text)
+    return found.group() if found else None
