@@ -89,34 +89,19 @@ def run(
 
 @app.command()
 def lab(
-    lang: Language = "en",
+    lang: Annotated[str, typer.Option(help="en or zh; your own by default.")] = "",
     no_browser: Annotated[bool, typer.Option(help="Only print the address.")] = False,
 ) -> None:
     """Open the course in JupyterLab."""
-    from oamkit import course
-    from oamkit.lesson.lessons import folder
+    from oamkit.course.lab import lab as prepare
 
-    notebooks = folder(lang)
-    arguments = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks.parents[1]}"]
-    arguments += [f"--LabApp.default_url=/lab/tree/{notebooks.relative_to(notebooks.parents[1])}"]
-    # Nothing is asked of the network, and no question about news stands between a learner and the first lesson.
-    arguments += [
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        "--LabApp.extension_manager=readonly",
-    ]
-    settings = [
-        str(Path(course.__file__).parent / "jupyter"),
-        os.environ.get("JUPYTER_CONFIG_PATH"),
-    ]
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, settings))
-    if no_browser:
-        arguments.append("--no-browser")
-    if os.geteuid() == 0:
+    root = os.geteuid() == 0
+    ready = prepare(lang or current(), browser=not no_browser, root=root)
+    if root:
         show.say("You are root, and so is all that the notebooks run. An ordinary user is enough.")
-        arguments.append("--allow-root")
-    show.command(["jupyter", "lab", *arguments[3:]])
+    show.command(["jupyter", "lab", *ready.argv[3:]])
     # JupyterLab takes this process's place, so that Ctrl-C and signals reach it directly.
-    os.execv(sys.executable, arguments)  # noqa: S606 - no shell, and no input of a person in the program's name
+    os.execve(sys.executable, ready.argv, dict(ready.environ))  # noqa: S606 - no shell, and no input of a person in the program's name
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 Messages are written in plain English where they are needed, as strings and f-strings. Every string of the packages below that reads like
 words for a person is one; the slots of f-strings get names from what stands in them. What a person never sees is left out by where it
-stands (patterns, comparisons, HTML), or by ``# no message`` at the end of its line; a single word is taken in by ``message("word")``.
+stands (patterns, comparisons, HTML, code), or by ``# no message`` at the end of its line; a single word is taken in by ``message("word")``.
 
 ``--check`` changes nothing, and fails if a message is missing, stale (marked fuzzy), left over, or has other slots than the English one.
 """
@@ -40,6 +40,9 @@ NO_WORDS = re.compile(
     r"</?[a-z]|style=|^\s*--|^[\w.-]+/[\w./-]+$|[{;]\s*[a-z-]+:.*;|^(bold|dim|italic) [a-z]+$"
 )
 MARK = "no message"
+
+WORD_LISTS = {"WORDS", "columns"}
+"""Variables that hold words for people: what the widgets say, and the headings of tables."""
 
 NOTEBOOK_SINKS = ("flow", "layers", "show_yaml")
 NAMES_OF_PATTERNS = {"compile", "match", "fullmatch", "search", "sub", "split", "findall", "startswith", "endswith", "strptime",
@@ -131,6 +134,25 @@ class Finder(ast.NodeVisitor):
         if not isinstance(node.value, ast.Constant):  # a docstring of an attribute
             self.generic_visit(node)
 
+    def visit_Assign(self, node: ast.Assign) -> None:
+        names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+        if names & WORD_LISTS:
+            values = node.value.values if isinstance(node.value, ast.Dict) else [node.value]
+            self._all(values)
+        else:
+            self.generic_visit(node)
+
+    def _all(self, nodes: Iterable[ast.AST]) -> None:
+        """Take in every text below some nodes, single words too."""
+        texts = [
+            each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Constant)
+        ]
+        self.found += [
+            (each.lineno, template(each))
+            for each in texts
+            if isinstance(each.value, str) and re.search("[A-Za-z]", each.value)
+        ]
+
     def visit_Compare(self, node: ast.Compare) -> None:
         for child in (node.left, *node.comparators):
             if not isinstance(child, ast.Constant):
@@ -153,6 +175,8 @@ class Finder(ast.NodeVisitor):
                 if each.arg == "title" and isinstance(each.value, ast.Constant)
             ]
             return
+        if name == "Table" and node.args:
+            self._all(node.args[:1])  # its headings
         self.visit(node.func)
         for child in (*node.args, *(keyword.value for keyword in node.keywords)):
             if name not in NAMES_OF_PATTERNS or not isinstance(child, ast.Constant | ast.JoinedStr):

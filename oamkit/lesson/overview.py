@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oamkit import languages
+from oamkit.languages import message
 from oamkit.lesson import lessons, progress
 from oamkit.lesson.exercising import Exercise, of_lesson
 from oamkit.lesson.lessons import Lesson
@@ -50,8 +51,8 @@ class LessonProgress(Line):
     def state(self) -> str:
         """How it stands, in a word or two."""
         if self.done:
-            return "done"
-        return "begun" if self.opened or self.solved else "not begun"
+            return message("done")
+        return message("begun") if self.opened or self.solved else message("not begun")
 
     @property
     def exercises(self) -> str:
