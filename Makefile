@@ -12,7 +12,7 @@ LESSONS ?=
 NAME ?=
 BIN := .venv/bin
 
-.PHONY: help setup setup-dev course lab test test-fast lint format lock binaries bench messages translations clean
+.PHONY: help setup setup-dev course lab test test-fast test-kind lint format lock binaries bench messages translations clean
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,10 @@ test: setup-dev lint  ## Run all tests
 	@$(BIN)/python -m pytest --durations=15
 
 test-fast: setup-dev  ## Run the tests that need no cluster and no built programs
-	@$(BIN)/python -m pytest -m "not sandbox and not e2e and not notebooks and not binaries"
+	@$(BIN)/python -m pytest -m "not kind and not sandbox and not e2e and not notebooks and not binaries"
+
+test-kind: setup-dev  ## Run the tests on real containers alone, with the Docker engine that runs here
+	@$(BIN)/python -m pytest tests/kind --durations=15
 
 lint: setup-dev  ## Check style, types, layers and shell scripts
 	@$(BIN)/ruff check .

@@ -55,6 +55,7 @@ class Images:
         self._engine = engine
         self._cache = cache
         self._say = say
+        self._used: set[str] = set()
 
     def debian(self) -> str:
         """Debian's smallest system."""
@@ -115,6 +116,18 @@ class Images:
             root = _root(Path(folder) / "root", built, wheel, names)
             self._assemble(base, root, names, tag)
         return tag
+
+    def sweep(self) -> None:
+        """Remove the images of earlier inputs, so that the cache doesn't grow."""
+        listed = self._engine.docker(
+            "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "oamkit.test/*"
+        )
+        old = [
+            tag for tag in listed.split() if tag not in self._used and not tag.endswith(":latest")
+        ]
+        if old:
+            self._engine.docker("image", "rm", "--no-prune", *old, check=False)
+        self._engine.docker("image", "prune", "--force")
 
     def _base(self) -> str:
         tag, there = self._tag("node-base", self.debian(), NODE / "Dockerfile.base")
@@ -215,6 +228,7 @@ class Images:
         for each in inputs:
             digest.update(each.read_bytes() if isinstance(each, Path) else each.encode())
         tag = f"oamkit.test/{name}:{digest.hexdigest()[:16]}"
+        self._used.add(tag)
         return tag, bool(self._engine.docker("image", "ls", "--quiet", tag).strip())
 
     @contextmanager

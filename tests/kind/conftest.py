@@ -1,0 +1,90 @@
+"""Fixtures of the kind ring: a container engine, the images that kind needs, and clusters that leave nothing behind.
+
+On a learner's machine the ring uses the engine that runs there, and is skipped where there is none. In CI there has to be one: if none
+answers, Debian's is installed and started, and all images are made here (:mod:`support.kind`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from support.kind import engine as engines
+from support.kind.images import Images
+from support.kind.place import CLUSTER, KindPlace
+
+from oamkit import paths, provider
+from oamkit.cluster.kind.ingress import manifest
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the ring runs on.
+
+    Attributes:
+        environ: How docker, kind and the kit find engine and images.
+        engine: Our own dockerd; ``None`` if it is the machine's.
+    """
+
+    environ: dict[str, str] = field(default_factory=dict)
+    engine: engines.Engine | None = None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the ring, with time for its first run, which makes all images."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.kind)
+            item.add_marker(pytest.mark.timeout(900))
+            item.add_marker(pytest.mark.filterwarnings("default"))
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[Machine]:
+    """The engine and the images; made once, kept in the cache."""
+    if engines.answers():
+        yield Machine()
+        return
+    if not os.environ.get("CI"):
+        pytest.skip("no container engine runs here; CI=true would install and start one")
+    cache = paths.cache() / "kind"
+    with ExitStack() as stack:
+        own = stack.enter_context(engines.own_engine(cache))
+        images = Images(own, cache, lambda line: print(f"kind: {line}", file=sys.__stderr__))
+        node = images.node()
+        images.python()
+        images.traefik(manifest()[1])
+        images.sweep()
+        yield Machine({"DOCKER_HOST": own.host, "OAMKIT_NODE_IMAGE": node}, own)
+
+
+@pytest.fixture(scope="module")
+def place(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KindPlace]:
+    """A home of its own with a cluster's name of its own; whatever a test leaves there is deleted, and looked for."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        for name, value in {
+            **machine.environ,
+            "HOME": str(home),
+            "OAMKIT_HOME": str(home / "kit"),
+            "OAMKIT_CACHE": str(paths.cache()),
+            "OAMKIT_CLUSTER": CLUSTER,
+            "OAMKIT_ROOT": str(Path(__file__).parents[2]),
+            "DOCKER_BUILDKIT": os.environ.get("DOCKER_BUILDKIT", ""),
+        }.items():
+            if value:
+                patch.setenv(name, value)
+        provider.forget()
+        place = KindPlace(machine.engine)
+        place.sweep()
+        yield place
+        place.sweep()
+        provider.forget()
