@@ -12,7 +12,7 @@ LESSONS ?=
 NAME ?=
 BIN := .venv/bin
 
-.PHONY: help setup setup-dev course lab test test-fast test-kind lint format lock binaries bench messages translations clean
+.PHONY: help setup setup-dev course book lab test test-fast test-kind lint format lock binaries bench messages translations clean
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ setup-dev:
 
 course: setup  ## Run the whole course on this machine, end to end [PROVIDER=sandbox|kind LESSONS="03 06"]
 	@$(BIN)/oamkit course $(if $(PROVIDER),--provider $(PROVIDER)) $(LESSONS)
+
+book: course  ## Run the whole course, and write it as a book in HTML: build/book/index.html
+	@$(BIN)/oamkit book
 
 lab: setup  ## Open the course in JupyterLab
 	@$(BIN)/oamkit lab

@@ -88,6 +88,24 @@ def run(
 
 
 @app.command()
+def book(
+    executed: Annotated[
+        Path | None,
+        typer.Option("--from", help="Where the executed lessons are; build/course by default."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where the pages go; build/book by default.")
+    ] = None,
+) -> None:
+    """Write the executed lessons as a book in HTML, to be read without a network."""
+    from oamkit.cluster import kit
+    from oamkit.course.book import write
+
+    build = kit.root() / "build"
+    _print(write(executed or build / "course", output or build / "book"))
+
+
+@app.command()
 def lab(
     lang: Annotated[str, typer.Option(help="en or zh; your own by default.")] = "",
     no_browser: Annotated[bool, typer.Option(help="Only print the address.")] = False,

@@ -1,8 +1,4 @@
-"""The report of a run: a page for each lesson and a first page, readable without a network.
-
-nbconvert's full page takes MathJax, require.js and Mermaid from other people's servers. Here it only makes the body; the page
-around it is ours, and its content security policy lets nothing be fetched.
-"""
+"""The report of a run: a page for each lesson and a first page, readable without a network."""
 
 from __future__ import annotations
 
@@ -11,32 +7,11 @@ from html import escape
 from pathlib import Path
 
 from oamkit import show
+from oamkit.course import pages
 from oamkit.course.runner import LessonResult
 from oamkit.lesson.lessons import Lesson
 
 __all__ = ["write"]
-
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1f2933; --paper: #ffffff; --soft: #f3f5f7; --line: #cbd2d9; --link: #0b5cad;
-  --good: #1b5e20; --bad: #b71c1c; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e7eb; --paper: #16191d; --soft: #22272e; --line: #3e4c59;
-  --link: #7cc4fa; --good: #81c784; --bad: #ff8a80; } }
-body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: var(--ink); background: var(--paper);
-  font: 1rem/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", sans-serif; }
-a { color: var(--link); } a.anchor-link { visibility: hidden; text-decoration: none; }
-h1:hover > a, h2:hover > a, h3:hover > a { visibility: visible; }
-pre, code { font: 0.875rem/1.45 ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono", monospace; }
-pre { overflow-x: auto; margin: 0; padding: 0.6rem 0.8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-.input .highlight { background: var(--soft); border: 1px solid var(--line); border-radius: 6px; }
-.code_cell { margin: 1rem 0; } .output_area { margin: 0.3rem 0 0.3rem 1rem; overflow-x: auto; } .prompt { display: none; }
-.output_error pre { border-left: 4px solid var(--bad); color: var(--bad); }
-table { border-collapse: collapse; margin: 0.5rem 0; } th, td { padding: 0.3rem 0.8rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-blockquote { margin: 0.5rem 0; padding: 0.1rem 1rem; border-left: 4px solid var(--line); }
-img { max-width: 100%; height: auto; } .passed { color: var(--good); font-weight: 600; } .failed { color: var(--bad); font-weight: 600; }
-nav { margin: 1rem 0; }
-"""
 
 
 def write(results: Sequence[LessonResult], skipped: Sequence[Lesson], output: Path) -> Path:
@@ -59,10 +34,12 @@ def write(results: Sequence[LessonResult], skipped: Sequence[Lesson], output: Pa
             after = results[index + 1]
             links.append(f'<a href="{after.lesson.name}.html">{escape(after.title)} →</a>')
         nav = f"<nav>{' · '.join(links)}</nav>"
-        page = _page(result.title, nav + _body(result.executed) + nav)
+        main = f"<main>{nav}{pages.body(result.executed)}{nav}</main>"
+        page = pages.page(result.title, main)
         (output / f"{result.lesson.name}.html").write_text(page, encoding="utf-8")
     first = output / "index.html"
-    first.write_text(_page("The course, executed", _index(results, skipped)), encoding="utf-8")
+    main = f"<main>{_index(results, skipped)}</main>"
+    first.write_text(pages.page("The course, executed", main), encoding="utf-8")
     return first
 
 
@@ -98,26 +75,3 @@ def _index(results: Sequence[LessonResult], skipped: Sequence[Lesson]) -> str:
 def _state(result: LessonResult) -> str:
     word = "passed" if result.passed else "failed"
     return f'<span class="{word}">{word}</span>'
-
-
-def _body(notebook: Path) -> str:
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(template_name="basic", anchor_link_text="#")  # type: ignore[no-untyped-call]
-    body, _ = exporter.from_filename(str(notebook))
-    return str(body)
-
-
-def _page(title: str, body: str) -> str:
-    from pygments.formatters import HtmlFormatter
-
-    light = HtmlFormatter(style="default").get_style_defs(".highlight")
-    dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
-    colors = f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n.input .highlight {{ background: var(--soft); }}"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)} · oamkit</title><style>{_STYLE}{colors}</style></head>"
-        f"<body><main>{body}</main></body></html>\n"
-    )

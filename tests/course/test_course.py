@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.html_pages import problems
+
+from oamkit.course.book import write as write_book
 from oamkit.course.runner import run_course
 from oamkit.sandbox.lifecycle import Sandbox
 
@@ -38,3 +44,8 @@ def test_lessons_run_alone_and_in_order(sandbox: Sandbox, tmp_path: Path) -> Non
     report = course.report.read_text()
     assert "Hello World from Flask" in report
     assert report.count('class="passed"') == len(course.lessons)
+
+    book = write_book(tmp_path / "course", tmp_path / "book")
+    assert problems(tmp_path / "book") == []
+    assert "en" in book.languages
+    assert len(list((tmp_path / "book" / "en").glob("*.html"))) == len(course.lessons) + 2
