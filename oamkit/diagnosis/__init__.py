@@ -21,4 +21,4 @@ def doctor(machine: Machine | None = None) -> Diagnosis:
         assert doctor().ok
     """
     machine = machine or Machine()
-    return Diagnosis(tuple(check(machine) for check in CHECKS))
+    return Diagnosis(tuple(found for check in CHECKS if (found := check(machine)) is not None))

@@ -1,4 +1,4 @@
-"""The checks: each a function from a :class:`Machine` to a :class:`Check` that never raises and changes nothing."""
+"""The checks: each a function from a :class:`Machine` to a :class:`Check`, or to nothing where there is nothing to say, that never raises and changes nothing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from oamkit import paths
+from oamkit.diagnosis.containers import CONTAINER_CHECKS, docker
 from oamkit.diagnosis.machine import Machine
 from oamkit.diagnosis.report import Check, State
 from oamkit.errors import MissingToolError, OamKitError
-from oamkit.provider import ProviderName, choose
+from oamkit.provider import choose
 
 __all__ = ["CHECKS"]
 
@@ -57,23 +58,6 @@ def _git(machine: Machine) -> Check:
     if machine.which("git"):
         return Check("git", State.OK, "git is there")
     return Check("git", State.WARN, "no git", "Install git, to get newer versions of the course.")
-
-
-def _docker(machine: Machine) -> Check:
-    if not machine.which("docker") and not machine.which("podman"):
-        return Check("docker", State.OK, "no Docker: the sandbox needs none")
-    try:
-        choice = choose(runner=machine.runner, environ={})
-    except OamKitError:  # pragma: no cover - choose() without names never refuses
-        return Check("docker", State.WARN, "Docker can't be asked")
-    if choice.name is ProviderName.KIND:
-        return Check("docker", State.OK, "a Docker engine answers")
-    return Check(
-        "docker",
-        State.OK,
-        "the Docker client is there, but no engine answers: the sandbox is used",
-        "Start Docker to use kind instead.",
-    )
 
 
 def _namespaces(machine: Machine) -> Check:
@@ -176,11 +160,12 @@ def _kubeconfig(machine: Machine) -> Check:
     return Check("kubeconfig", State.OK, f"{found}; the course uses its own and leaves yours alone")
 
 
-CHECKS: tuple[Callable[[Machine], Check], ...] = (
+CHECKS: tuple[Callable[[Machine], Check | None], ...] = (
     _python,
     _git,
     _provider,
-    _docker,
+    docker,
+    *CONTAINER_CHECKS,
     _programs,
     _namespaces,
     _ports,

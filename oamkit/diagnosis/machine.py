@@ -10,8 +10,11 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+from oamkit.engine import Engine, find_engine
+from oamkit.errors import OamKitError
 from oamkit.process import Runner, SubprocessRunner
 
 __all__ = ["Machine"]
@@ -27,6 +30,7 @@ class Machine:
         system: ``"Linux"``, ``"Darwin"``, …
         python: Version of the interpreter.
         files: Where ``/proc`` is looked for.
+        processor: ``"x86_64"``, ``"arm64"``, …
     """
 
     runner: Runner = field(default_factory=SubprocessRunner)
@@ -34,6 +38,20 @@ class Machine:
     system: str = field(default_factory=platform.system)
     python: tuple[int, ...] = sys.version_info[:3]
     files: Path = Path("/")
+    processor: str = field(default_factory=platform.machine)
+
+    @cached_property
+    def engine(self) -> Engine | None:
+        """The container engine; ``None`` if none answers."""
+        return find_engine(self.runner, self.environ)
+
+    def engine_refusal(self, program: str) -> str:
+        """Return what an engine's client says, for the case that the engine doesn't answer."""
+        try:
+            done = self.runner.run([program, "info"], timeout=5, check=False)
+        except OamKitError as error:
+            return str(error)
+        return done.stdout + done.stderr
 
     def which(self, name: str) -> str | None:
         """Return where a program of the ``PATH`` is."""

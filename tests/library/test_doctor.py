@@ -37,12 +37,15 @@ class Fake(Machine):
     refused: str | None = None
     memory: str = MEMORY
     inotify: Any = field(default_factory=lambda: INOTIFY)
+    processor: str = "x86_64"
+    version: str = "Linux version 6.1.0"
 
     def which(self, name: str) -> str | None:
         return f"/usr/bin/{name}" if name in self.tools else None
 
     def read(self, path: str) -> str:
-        return self.memory if path == "/proc/meminfo" else self.inotify.get(Path(path).name, "")
+        texts = {"/proc/meminfo": self.memory, "/proc/version": self.version}
+        return texts.get(path) or self.inotify.get(Path(path).name, "")
 
     def free_disk(self, folder: Path) -> int:
         return self.disk
@@ -119,13 +122,95 @@ def test_what_is_wrong_is_named_with_what_to_do(
 
 
 def test_docker_is_preferred_where_it_answers() -> None:
+    diagnosis = doctor(_with_docker())
+    assert "kind" in diagnosis["provider"].found
+    assert diagnosis["docker"].found == "Docker 28.2.2 answers"
+    assert {check.state for check in diagnosis.checks} == {State.OK}
+
+
+def _with_docker(**changes: Any) -> Fake:
+    """A machine on which Docker answers; ``info`` changes what it tells, the rest the machine."""
+    info: dict[str, Any] = {
+        "ServerVersion": "28.2.2",
+        "CgroupVersion": "2",
+        "MemTotal": 8 * 10**9,
+        "DockerRootDir": "/var/lib/docker",
+        "Architecture": "x86_64",
+        "SecurityOptions": ["name=seccomp,profile=builtin"],
+        "CPUShares": True,
+        "MemoryLimit": True,
+    }
+    info |= changes.pop("info", {})
     answers = {
-        ("docker", "info"): Completed((), stdout="28.2.2"),
+        ("docker", "info"): Completed((), stdout=json.dumps(info)),
         ("/kit/kubectl",): Completed((), stdout=VERSION),
     }
-    diagnosis = doctor(Fake(runner=FakeRunner(answers), tools=("git", "docker")))
-    assert "kind" in diagnosis["provider"].found
-    assert diagnosis["docker"].found == "a Docker engine answers"
+    return Fake(runner=FakeRunner(answers), tools=("git", "docker"), **changes)
+
+
+ROOTLESS = {"SecurityOptions": ["name=rootless"]}
+WSL2 = "Linux version 5.15.90.1-microsoft-standard-WSL2"
+
+
+@pytest.mark.parametrize(
+    ("machine", "code", "state", "words"),
+    [
+        (_with_docker(info={"ServerVersion": "19.3.9"}), "docker-version", State.WARN, "20.10"),
+        (_with_docker(info={"CgroupVersion": "1"}), "docker-cgroups", State.WARN, "cgroup v2"),
+        (
+            _with_docker(info={"CgroupVersion": "1"}, version=WSL2),
+            *("docker-cgroups", State.WARN, "wsl --shutdown"),
+        ),
+        (_with_docker(info={"MemTotal": 10**9}), "docker-memory", State.WARN, "at least 4 GB"),
+        (_with_docker(disk=4 * 10**9), "docker-disk", State.WARN, "docker system prune"),
+        (
+            _with_docker(info={"DockerRootDir": "/var/snap/docker/common"}),
+            *("docker-snap", State.WARN, "TMPDIR"),
+        ),
+        (_with_docker(info=ROOTLESS), "docker-rootless", State.OK, "from 1024 up"),
+        (
+            _with_docker(info={**ROOTLESS, "CPUShares": False}),
+            *("docker-rootless", State.WARN, "delegate"),
+        ),
+        (
+            _with_docker(environ={"HTTP_PROXY": "http://127.0.0.1:3128", "no_proxy": "localhost"}),
+            *("docker-proxy", State.WARN, "nodes can't reach"),
+        ),
+        (_with_docker(version=WSL2), "wsl", State.OK, "WSL 2"),
+        (Fake(version="Linux version 4.4.0-19041-Microsoft"), "wsl", State.WARN, "--set-version"),
+        (
+            _with_docker(processor="arm64"),
+            *("docker-architecture", State.WARN, "emulated"),
+        ),
+        (
+            Fake(
+                tools=("git", "docker"),
+                runner=FakeRunner(
+                    {
+                        ("docker", "info"): Completed(
+                            (), returncode=1, stderr="permission denied while trying to connect"
+                        ),
+                        ("/kit/kubectl",): Completed((), stdout=VERSION),
+                    }
+                ),
+            ),
+            *("docker", State.WARN, "usermod -aG docker"),
+        ),
+    ],
+)
+def test_what_keeps_kind_from_working_is_named_with_what_to_do(
+    machine: Fake, code: str, state: State, words: str
+) -> None:
+    diagnosis = doctor(machine)
+    assert diagnosis.ok
+    assert diagnosis[code].state is state
+    assert words in f"{diagnosis[code].found} {diagnosis[code].fix}"
+
+
+def test_nothing_is_said_of_containers_where_there_are_none() -> None:
+    codes = [check.code for check in doctor(Fake()).checks]
+    assert not [code for code in codes if code.startswith("docker-")]
+    assert "docker" in codes
 
 
 def test_programs_can_read_it() -> None:

@@ -10,6 +10,10 @@ from pathlib import Path
 from oamkit import show
 from oamkit.cluster.api import connect
 from oamkit.cluster.base import ClusterStatus, Deleted, LoadedImage
+from oamkit.cluster.kind.containers import Containers
+from oamkit.cluster.kind.images import NodeImages
+from oamkit.cluster.kind.settings import KindSettings
+from oamkit.engine import require_engine
 from oamkit.errors import ClusterError, CommandError, ImageError, OamKitError
 from oamkit.process import Runner
 from oamkit.provider import Choice, ProviderName
@@ -25,7 +29,7 @@ class KubeconfigProvider:
 
     Args:
         choice: Why it is this one.
-        runner: Runs docker.
+        runner: Runs docker, kind and kubectl.
         environ: Environment variables; this process's by default.
     """
 
@@ -91,17 +95,33 @@ class KubeconfigProvider:
         return self._environ.get(URL_VARIABLE, "http://localhost").rstrip("/")
 
     def load_image(self, tag: str) -> LoadedImage:
-        """Push the image to the registry that its name begins with, from where the nodes pull it."""
-        argv = ["docker", "push", tag]
+        """Load the image into nodes that are containers of kind here; else push it to the registry that its name begins with."""
+        kind = self._kind_cluster()
+        if kind is not None:
+            settings = KindSettings(cluster=kind)
+            containers = Containers(self._runner, settings, self.kubeconfig())
+            copied = NodeImages(containers, settings).load(tag)
+            detail = "loaded into the nodes" if copied else "the nodes have it already"
+            return LoadedImage(tag, detail, changed=copied)
+        engine = require_engine(self._runner)
+        argv = [engine.program, "push", tag]
         show.command(argv)
         try:
             self._runner.run(argv, timeout=600)
         except CommandError as error:
             raise ImageError(
-                f"The image {tag} can't be pushed: {error.stderr.strip().splitlines()[-1:]}",
+                f"The image {tag} can't be pushed: {error.stderr.strip()}",
                 hint="The nodes of this cluster pull images from a registry: name it in the tag, e.g. registry.example/flask-sample:v1.",
             ) from error
         return LoadedImage(tag, "pushed to its registry", changed=True)
+
+    def _kind_cluster(self) -> str | None:
+        """Return the name of the kind cluster that this is, if it is one: kind tells it to each node."""
+        nodes = connect(self.kubeconfig()).request("GET", "/api/v1/nodes")["items"]
+        found = {node["spec"].get("providerID", "") for node in nodes}
+        # kind://docker/NAME/NODE (kind's ``pkg/cluster/internal/kubeadm/config.go``)
+        names = {each.split("/")[3] for each in found if each.startswith("kind://")}
+        return names.pop() if len(names) == 1 else None
 
     def export_logs(self, folder: Path) -> Path:
         """See :meth:`oamkit.cluster.base.Provider.export_logs`."""
