@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.html_pages import problems
+from support.lab import browser, chromium
 
 from oamkit.course.book import write
 from oamkit.errors import InputError
@@ -23,14 +24,6 @@ pytestmark = pytest.mark.filterwarnings("default")
 PICTURE = (
     'from oamkit.lesson import flow\n\nflow(("You", "look"), ("It", "is there"), title="Seen")'
 )
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 def _markdown(name: str, text: str) -> Any:
@@ -139,11 +132,8 @@ def test_a_lesson_that_wasn_t_executed_is_named(course: Path) -> None:
 
 
 def test_in_a_browser_it_is_searched_and_darkened_without_a_network(book: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(color_scheme="light")
+    with browser(chromium()) as started:
+        page = started.new_page(color_scheme="light")
         said: list[str] = []
         page.on("console", lambda line: said.append(line.text))
         page.on("pageerror", lambda error: said.append(str(error)))
@@ -169,6 +159,5 @@ def test_in_a_browser_it_is_searched_and_darkened_without_a_network(book: Path) 
             page.locator("#count:not(:empty)")
         ).first.wait_for()
         assert page.locator("#found li").count() == 0
-        browser.close()
     assert said == []
     assert all(url.startswith(("file:", "data:")) for url in asked)

@@ -18,20 +18,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from support.lab import browser, chromium
 from support.sandbox import eventually, listening, sockets_of
 
 from oamkit.course.lab import lab
 from oamkit.errors import InputError
 
 BIN = Path(sys.executable).parent
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.timeout(180)]
 
@@ -175,11 +168,8 @@ def test_the_page_s_extension_is_there_and_nothing_asks_the_network(jupyter: Lab
 
 
 def test_in_a_browser_it_opens_at_the_start_page_and_a_click_opens_a_lesson(jupyter: Lab) -> None:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page()
+    with browser(chromium()) as started:
+        page = started.new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         foreign: list[str] = []
@@ -205,7 +195,6 @@ def test_in_a_browser_it_opens_at_the_start_page_and_a_click_opens_a_lesson(jupy
         card = page.locator(".jp-LauncherCard", has_text="OAM course")
         card.first.wait_for(timeout=30000)
         assert card.count() >= 2  # the page, and the kernel
-        browser.close()
     assert errors == []
     assert foreign == []
 

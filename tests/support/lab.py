@@ -36,7 +36,9 @@ QUIET = (
 
 def chromium() -> str:
     """The path of the browser; ``""`` if this machine has none."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), "")
+    return next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+    )
 
 
 class Lab:
