@@ -8,7 +8,8 @@ from oamkit.cluster.api import Api, Resource
 from oamkit.errors import ApiError, OamKitError
 from oamkit.oam.kinds import API_VERSION, APPLICATION_CONFIGURATION, COMPONENT, Obj, group_of
 from oamkit.oam.offline import FileFacts, with_revision
-from oamkit.oam.world import KindFact, KindKey, ObjectFact, ObjectKey, ServedKind
+from oamkit.oam.schematic import CueCall
+from oamkit.oam.world import CallFact, KindFact, KindKey, ObjectFact, ObjectKey, ServedKind
 
 __all__ = ["ClusterFacts"]
 
@@ -68,6 +69,10 @@ class ClusterFacts:
         except OamKitError as error:
             return error
         return ServedKind(resource.plural, namespaced=resource.namespaced) if resource else None
+
+    def answer(self, call: CueCall) -> CallFact:
+        """Return what CUE answers."""
+        return self._files.answer(call)
 
     def application(self, app: Obj) -> Obj:
         """Return an application of the files with what the cluster knows of it: UID, generation and status."""

@@ -10,6 +10,7 @@ from oamkit.cluster import active, manifests
 from oamkit.cluster.lookup import ClusterFacts
 from oamkit.cluster.manifests import Manifest
 from oamkit.cluster.yaml_view import YamlView, dump
+from oamkit.cue.schematic import answer
 from oamkit.errors import ApiError, ClusterError, InputError, OamKitError
 from oamkit.oam.component import Component
 from oamkit.oam.kinds import API_VERSION, APPLICATION_CONFIGURATION, COMPONENT, Obj
@@ -113,7 +114,7 @@ def file_facts(found: Iterable[Manifest], namespace: str) -> FileFacts:
         except InputError as error:
             raise _placed(error, manifest) from error
         objects.append(obj)
-    return FileFacts(objects, namespace)
+    return FileFacts(objects, namespace, answer)
 
 
 def outcomes(

@@ -12,8 +12,9 @@ from typing import Final, Protocol
 from oamkit.errors import OamKitError
 from oamkit.oam.jsonpatch import diff
 from oamkit.oam.kinds import GROUP, VERSION, Obj
+from oamkit.oam.schematic import CueCall
 from oamkit.oam.shape import copied, mapping, required_text, text
-from oamkit.oam.world import KindKey, ObjectKey, ServedKind
+from oamkit.oam.world import CallFact, KindKey, ObjectKey, ServedKind
 
 __all__ = ["DeniedError", "Lookups", "Mutation", "Request", "Validation", "mutated", "validated"]
 
@@ -48,6 +49,10 @@ class Lookups(Protocol):
         """Return the kind of a resource; in the version that the server prefers unless one is named."""
         ...  # pragma: no cover - a protocol
 
+    async def answer(self, call: CueCall) -> CallFact:
+        """Return what CUE answers, or why it doesn't."""
+        ...  # pragma: no cover - a protocol
+
 
 Mutation = Callable[[Obj, str, Lookups], Awaitable[None]]
 """Changes an object, of a namespace, in place."""
@@ -57,6 +62,8 @@ Validation = Callable[[Obj, str, Lookups], Awaitable[None]]
 RESOURCES: Final = {
     "Component": "components",
     "ApplicationConfiguration": "applicationconfigurations",
+    "WorkloadDefinition": "workloaddefinitions",
+    "TraitDefinition": "traitdefinitions",
 }
 
 

@@ -39,8 +39,11 @@ def passing_parts(app: ApplicationConfiguration, plan: Plan) -> Iterator[Passing
     """
     for entry, component in zip(app.components, plan.components, strict=True):
         yield _read(component, entry, entry.field)
-        for trait_entry, trait in zip(entry.traits, component.traits, strict=True):
-            yield _read(trait, trait_entry, trait_entry.field.removesuffix(".trait"))
+        traits = {trait.field: trait for trait in component.traits}
+        for trait_entry in entry.traits:
+            trait = traits.get(trait_entry.field)  # what a template makes passes no data on
+            if trait is not None:
+                yield _read(trait, trait_entry, trait_entry.field.removesuffix(".trait"))
 
 
 def _read(part: Part, entry: ComponentEntry | TraitEntry, at: str) -> Passing:

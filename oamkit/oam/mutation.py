@@ -35,7 +35,7 @@ async def mutate_component(component: Obj, namespace: str, lookups: Lookups) -> 
     type_ = workload["type"]
     if not isinstance(type_, str):
         raise DeniedError("workload content has an unknown type field", status=400)
-    kind = await _defined(WORKLOAD_DEFINITION, type_, lookups)
+    kind, templated = await _defined(WORKLOAD_DEFINITION, type_, lookups)
     metadata = mapping(component.get("metadata"), "metadata")
     labels = texts(metadata.get("labels"), "metadata.labels")
     annotations = texts(metadata.get("annotations"), "metadata.annotations")
@@ -47,6 +47,8 @@ async def mutate_component(component: Obj, namespace: str, lookups: Lookups) -> 
     if annotations:
         inner["annotations"] = annotations
     del workload["type"]
+    if templated:
+        workload.setdefault("properties", {})
     workload.update(apiVersion=kind.api_version, kind=kind.kind, metadata=inner)
 
 
@@ -71,18 +73,20 @@ async def _mutate_trait(trait: Obj, field: str, lookups: Lookups) -> None:
     if not isinstance(name, str):
         go = _GO_TYPES.get(type(name), type(name).__name__)
         raise DeniedError(f"name of trait should be string instead of {go}", status=400)
-    kind = await _defined(TRAIT_DEFINITION, name, lookups)
+    kind, templated = await _defined(TRAIT_DEFINITION, name, lookups)
     metadata = dict(mapping(trait.get("metadata"), f"{field}.metadata"))
     labels = texts(metadata.get("labels"), f"{field}.metadata.labels")
     metadata["labels"] = {**labels, LABEL_TRAIT_TYPE: name}
     del trait["name"]
-    if "properties" in trait:
+    if templated:
+        trait.setdefault("properties", {})
+    elif "properties" in trait:
         trait["spec"] = trait.pop("properties")
     trait.update(apiVersion=kind.api_version, kind=kind.kind, metadata=metadata)
 
 
-async def _defined(definition: str, name: str, lookups: Lookups) -> KindKey:
-    """Return the kind that a definition defines."""
+async def _defined(definition: str, name: str, lookups: Lookups) -> tuple[KindKey, bool]:
+    """Return the kind that a definition defines, and whether its template makes the object: ``properties`` are for that then."""
     found = await lookups.object(definition_key(definition, name)) if name else None
     plural = f"{definition.lower()}s.core.oam.dev"
     if found is None:
@@ -100,7 +104,7 @@ async def _defined(definition: str, name: str, lookups: Lookups) -> KindKey:
         raise DeniedError(
             f"{plural} {quoted(name)} defines {wanted}, which the cluster doesn't serve", status=400
         )
-    return kind
+    return kind, bool(spec.get("schematic"))
 
 
 async def _of_crd(name: str, lookups: Lookups) -> KindKey | None:

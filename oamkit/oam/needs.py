@@ -7,14 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from oamkit.errors import OamKitError
-from oamkit.oam import legacy
+from oamkit.oam import legacy, parameters
 from oamkit.oam.application import ApplicationConfiguration, ComponentEntry
 from oamkit.oam.dataparts import data_objects
 from oamkit.oam.definitions import TraitDefinition
+from oamkit.oam.expanding import Expansion, template_of
 from oamkit.oam.kinds import TRAIT_DEFINITION, TypedReference
 from oamkit.oam.render import render
 from oamkit.oam.resolve import resolve_component, resolve_scope_definition, trait_definition_names
+from oamkit.oam.schematic import CueCall
 from oamkit.oam.scopes import all_memberships
+from oamkit.oam.shape import copied
 from oamkit.oam.world import KindKey, MissingFactError, ObjectKey, World, definition_key
 
 __all__ = ["Needs", "needs", "scope_needs"]
@@ -27,13 +30,15 @@ class Needs:
     Args:
         objects: Objects to read.
         kinds: Kinds to find by API discovery.
+        calls: What to ask CUE.
     """
 
     objects: set[ObjectKey] = field(default_factory=set)
     kinds: set[KindKey] = field(default_factory=set)
+    calls: set[CueCall] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self.objects or self.kinds)
+        return bool(self.objects or self.kinds or self.calls)
 
     @contextmanager
     def noting(self) -> Iterator[None]:
@@ -43,6 +48,8 @@ class Needs:
         except MissingFactError as missing:
             if isinstance(missing.key, ObjectKey):
                 self.objects.add(missing.key)
+            elif isinstance(missing.key, CueCall):
+                self.calls.add(missing.key)
             else:
                 self.kinds.add(missing.key)
         except OamKitError:
@@ -52,7 +59,7 @@ class Needs:
 def needs(app: ApplicationConfiguration, world: World) -> Needs:
     """Return the facts that :func:`~oamkit.oam.render.render` wants and ``world`` doesn't have.
 
-    Call it until it returns nothing: facts lead to further ones, in at most five rounds. They are those of
+    Call it until it returns nothing: facts lead to further ones, in at most eight rounds. They are those of
     :func:`~oamkit.oam.flow.flow` too.
 
     Example:
@@ -67,6 +74,7 @@ def needs(app: ApplicationConfiguration, world: World) -> Needs:
             template = resolve_component(app, entry, world).workload
             if isinstance(template, dict):
                 _need_kind(TypedReference.to(template), world, wanted)
+                _need_templates(app, entry, world, wanted)
         definitions = [
             definition
             for trait in entry.traits
@@ -77,10 +85,40 @@ def needs(app: ApplicationConfiguration, world: World) -> Needs:
             _need_recorded(app, entry, world, wanted)
         _need_scopes(app, entry.scopes, world, wanted)
     left = scope_needs(app, world)
-    found = Needs(wanted.objects | left.objects, wanted.kinds | left.kinds)
+    found = Needs(wanted.objects | left.objects, wanted.kinds | left.kinds, wanted.calls)
     if not found:  # what data comes from has its name only when all is rendered
         _need_data(app, world, found)
     return found
+
+
+def _need_templates(
+    app: ApplicationConfiguration, entry: ComponentEntry, world: World, wanted: Needs
+) -> None:
+    """Want what templates lead to: their definitions, CUE's answers, and the kinds of what they make."""
+    component = resolve_component(app, entry, world)
+    objects = [component.workload, *(trait.trait for trait in entry.traits)]
+    expanded = False
+    for obj in objects:
+        with wanted.noting():
+            expanded |= template_of(obj, world) is not None
+    if not expanded:
+        return
+    with wanted.noting():
+        workload = copied(component.workload)
+        if isinstance(workload, dict):
+            parameters.apply(
+                workload, parameters.resolve(component.parameters, entry.parameter_values)
+            )
+            revision = entry.revision_name or component.latest_revision
+            expansion = Expansion(app, entry, workload, revision, world)
+            calls = set(expansion.calls()) - world.calls.keys()
+            wanted.calls |= calls
+            if not calls:
+                made = [*expansion.extras()]
+                for trait in entry.traits:
+                    made += expansion.of_trait(trait) or []
+                for extra in made:
+                    _need_kind(TypedReference.to(extra.obj), world, wanted)
 
 
 def _need_data(app: ApplicationConfiguration, world: World, wanted: Needs) -> None:

@@ -7,7 +7,7 @@ data that parts pass on) is said instead of guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -30,8 +30,9 @@ from oamkit.oam.needs import needs
 from oamkit.oam.plan import Plan
 from oamkit.oam.render import render
 from oamkit.oam.revisions import CONTROLLER_REVISION
+from oamkit.oam.schematic import CueCall
 from oamkit.oam.shape import mapping
-from oamkit.oam.world import KindFact, KindKey, ObjectFact, ObjectKey, ServedKind, World
+from oamkit.oam.world import CallFact, KindFact, KindKey, ObjectFact, ObjectKey, ServedKind, World
 
 __all__ = [
     "Facts",
@@ -56,6 +57,9 @@ class Facts(Protocol):
     def kind(self, key: KindKey) -> KindFact:
         """Return how a kind is served, ``None`` if it isn't, or why that can't be known."""
 
+    def answer(self, call: CueCall) -> CallFact:
+        """Return what CUE answers, or why it doesn't."""
+
 
 class FileFacts:
     """The facts that a set of objects tells.
@@ -65,10 +69,17 @@ class FileFacts:
     Args:
         objects: Components, definitions, scopes and whatever else lies there; they aren't changed.
         namespace: Of objects that name none.
+        answer: Asks CUE, for definitions with templates.
     """
 
-    def __init__(self, objects: Iterable[Obj], namespace: str = "default") -> None:
+    def __init__(
+        self,
+        objects: Iterable[Obj],
+        namespace: str = "default",
+        answer: Callable[[CueCall], CallFact] | None = None,
+    ) -> None:
         self._namespace = namespace
+        self._answer = answer
         self._objects = list(objects)
         self._kinds = dict(_custom_kinds(self._objects))
         self._plurals = set(_defined_names(self._objects))
@@ -94,6 +105,10 @@ class FileFacts:
         if found is not None and (key.api_version, key.kind) == (API_VERSION, COMPONENT):
             return found if found.get("status") else with_revision(found, 1)
         return found
+
+    def answer(self, call: CueCall) -> CallFact:
+        """Return what CUE answers."""
+        return self._answer(call) if self._answer else InputError(f"{call.what} needs CUE")
 
     def kind(self, key: KindKey) -> KindFact:
         """Return how a current cluster with these definitions would serve a kind."""
@@ -160,6 +175,7 @@ def gather(app: ApplicationConfiguration, facts: Facts) -> World:
         world = world.with_facts(
             {key: facts.object(key) for key in wanted.objects},
             {key: facts.kind(key) for key in wanted.kinds},
+            {call: facts.answer(call) for call in wanted.calls},
         )
     return world
 

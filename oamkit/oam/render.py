@@ -8,7 +8,7 @@ workload it works on.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -21,6 +21,8 @@ from oamkit.oam.application import (
     TraitEntry,
 )
 from oamkit.oam.component import Component
+from oamkit.oam.definitions import TraitDefinition
+from oamkit.oam.expanding import Expansion, Extra
 from oamkit.oam.kinds import (
     LABEL_REVISION,
     ROLE_TRAIT,
@@ -119,15 +121,26 @@ class _Renderer:
         with wrapping(f"cannot render workload for component {quoted(name)}"):
             workload = _copied_object(component.workload, "workload")
             parameters.apply(workload, settings)
+            expansion = Expansion(self.app, entry, workload, revision, self.world)
+            workload = expansion.workload()
             conversion = served(workload, self.world)
             workload = conversion.obj if conversion else workload
             _name_of(workload)
-        traits = [self._trait(trait) for trait in entry.traits]
+            traits = [self._extra(extra) for extra in expansion.extras()]
+        as_written: list[tuple[RenderedTrait, TraitEntry]] = []
+        for trait_entry in entry.traits:
+            with wrapping(f"cannot render trait for component {quoted(name)}"):
+                extras = expansion.of_trait(trait_entry)
+            if extras is not None:
+                traits += self._extras_of(trait_entry, extras)
+                continue
+            traits.append(self._trait(trait_entry))
+            as_written.append((traits[-1], trait_entry))
         enabled = any(trait.definition and trait.definition.revision_enabled for trait in traits)
         with wrapping(f"cannot render workload for component {quoted(name)}"):
             self._name_workload(workload, component, enabled)
             stamp(workload, self.app, component=name, revision=revision, role=ROLE_WORKLOAD)
-        self._name_traits(traits)
+        self._name_traits(as_written)
         for trait in traits:
             with wrapping(f"cannot render trait for component {quoted(name)}"):
                 stamp(trait.obj, self.app, component=name, revision=revision, role=ROLE_TRAIT)
@@ -157,6 +170,20 @@ class _Renderer:
             _name_of(trait)
         return RenderedTrait(entry.field, trait, definition, conversion)
 
+    def _extra(self, extra: Extra, definition: TraitDefinition | None = None) -> RenderedTrait:
+        conversion = served(extra.obj, self.world)
+        obj = conversion.obj if conversion else extra.obj
+        return RenderedTrait(
+            extra.field, obj, definition or TraitDefinition(self.entry.name), conversion
+        )
+
+    def _extras_of(self, entry: TraitEntry, extras: Sequence[Extra]) -> Iterator[RenderedTrait]:
+        """Yield what a trait's template makes; all of it has the trait's definition."""
+        definition = resolve_trait_definition(mapping(entry.trait, entry.field), self.world)
+        for extra in extras:
+            with wrapping(f"cannot render trait for component {quoted(self.entry.name)}"):
+                yield self._extra(extra, definition)
+
     def _name_workload(self, workload: Obj, component: Component, enabled: bool) -> None:
         recorded, label = self._recorded_workload() if enabled else (None, "")
         metadata_of(workload)["name"] = naming.workload_name(
@@ -179,9 +206,9 @@ class _Renderer:
         labels = mapping(mapping(live.get("metadata"), "metadata").get("labels"), "labels")
         return reference, labels.get(LABEL_REVISION, "")
 
-    def _name_traits(self, traits: Sequence[RenderedTrait]) -> None:
+    def _name_traits(self, traits: Sequence[tuple[RenderedTrait, TraitEntry]]) -> None:
         unnamed: defaultdict[Kind, list[tuple[RenderedTrait, str]]] = defaultdict(list)
-        for trait, entry in zip(traits, self.entry.traits, strict=True):
+        for trait, entry in traits:
             if not _name_of(trait.obj):
                 unnamed[_kind_of(trait.reference)].append((trait, self._generated(trait, entry)))
         for kind, members in unnamed.items():

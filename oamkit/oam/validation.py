@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from oamkit.errors import OamKitError
-from oamkit.oam import fieldpath, legacy
+from oamkit.oam import fieldpath, legacy, parameters
 from oamkit.oam.admission import DeniedError, Lookups
 from oamkit.oam.application import ApplicationConfiguration, ComponentEntry
 from oamkit.oam.component import Component
+from oamkit.oam.expanding import Expansion, template_of
 from oamkit.oam.fieldpath import FieldPathError
 from oamkit.oam.kinds import (
     LABEL_TRAIT_TYPE,
@@ -23,16 +24,39 @@ from oamkit.oam.kinds import (
     TypedReference,
 )
 from oamkit.oam.resolve import component_key, definition_names, resolve_component
-from oamkit.oam.shape import flag, listing, mapping, quoted, text
-from oamkit.oam.world import KindKey, World, definition_key
+from oamkit.oam.schematic import CueCall, Template
+from oamkit.oam.shape import copied, flag, listing, mapping, quoted, text
+from oamkit.oam.world import KindKey, MissingFactError, ObjectKey, World, definition_key
 
-__all__ = ["validate_application", "validate_component"]
+__all__ = ["validate_application", "validate_component", "validate_definition"]
 
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
-async def validate_component(component: Obj, namespace: str, lookups: Lookups) -> None:  # noqa: ARG001 - a Validation
-    """Refuse a Component whose workload can't be one.
+async def validate_definition(definition: Obj, namespace: str, lookups: Lookups) -> None:  # noqa: ARG001 - a Validation
+    """Refuse a WorkloadDefinition or TraitDefinition whose template isn't right.
+
+    Raises:
+        DeniedError: With file, line and column.
+    """
+    try:
+        template = Template.of(definition)
+        call = template.check() if template else None
+    except OamKitError as error:
+        raise DeniedError(error.message) from error
+    await _check(call, lookups)
+
+
+async def _check(call: CueCall | None, lookups: Lookups) -> None:
+    answer = await lookups.answer(call) if call else {}
+    if isinstance(answer, OamKitError):
+        raise DeniedError(answer.message) from answer
+
+
+async def validate_component(component: Obj, namespace: str, lookups: Lookups) -> None:
+    """Refuse a Component whose workload can't be one, or whose type's template refuses its properties.
+
+    What an application may still set by a parameter may be missing.
 
     Raises:
         DeniedError: With all that is wrong.
@@ -40,6 +64,22 @@ async def validate_component(component: Obj, namespace: str, lookups: Lookups) -
     metadata = mapping(component.get("metadata"), "metadata")
     workload = mapping(component.get("spec"), "spec").get("workload")
     _refuse([*_metadata_errors(metadata, namespace), *_workload_errors(workload)])
+    try:
+        world = World()
+        for _ in range(2):  # the definition that the type names, then its template
+            try:
+                template = template_of(workload, world)
+                break
+            except MissingFactError as missing:
+                if not isinstance(missing.key, ObjectKey):
+                    raise
+                found = await lookups.object(missing.key)
+                world = world.with_facts(objects={missing.key: found})
+        properties = mapping(workload, "spec.workload").get("properties")
+        call = template.check(mapping(properties, "spec.workload.properties")) if template else None
+    except OamKitError as error:
+        raise DeniedError(error.message) from error
+    await _check(call, lookups)
 
 
 def _metadata_errors(metadata: Obj, namespace: str) -> Iterator[str]:
@@ -122,6 +162,38 @@ async def validate_application(app: Obj, namespace: str, lookups: Lookups) -> No
     used = await asyncio.gather(*(_look_up(view, entry, lookups) for entry in view.components))
     _refuse(error for each in used for error in _versioning_errors(each))
     _refuse(error for each in used for error in _applying_errors(each))
+    for each in used:
+        await _expand(view, each, lookups)
+
+
+async def _expand(app: ApplicationConfiguration, used: _Used, lookups: Lookups) -> None:
+    """Refuse what the templates of types refuse."""
+    objects = [used.workload, *(trait.trait for trait in used.entry.traits)]
+    if not any(isinstance(obj, dict) and "properties" in obj for obj in objects):
+        return
+    revision = used.entry.revision_name or used.component.latest_revision
+    world = World()
+    while True:
+        try:
+            workload = copied(used.workload)
+            values = used.entry.parameter_values
+            parameters.apply(workload, parameters.resolve(used.component.parameters, values))
+            expansion = Expansion(app, used.entry, workload, revision, world)
+            expansion.workload()
+            for trait in used.entry.traits:
+                expansion.of_trait(trait)
+        except MissingFactError as missing:
+            key = missing.key
+            if isinstance(key, CueCall):
+                world = world.with_facts(calls={key: await lookups.answer(key)})
+            elif isinstance(key, ObjectKey):
+                world = world.with_facts(objects={key: await lookups.object(key)})
+            else:
+                raise
+        except OamKitError as error:
+            raise DeniedError(f"{used.entry.field}: {error.message}") from error
+        else:
+            return
 
 
 def _trait_errors(app: ApplicationConfiguration) -> Iterator[str]:
@@ -132,7 +204,7 @@ def _trait_errors(app: ApplicationConfiguration) -> Iterator[str]:
                 continue
             if "name" in trait.trait:
                 yield f"{trait.field}: the trait contains 'name' info that should be mutated to GVK"
-            if "properties" in trait.trait:
+            if "properties" in trait.trait and not _has_type(trait.trait):
                 yield (
                     f"{trait.field}: the trait contains 'properties' info"
                     " that should be mutated to spec"
@@ -143,6 +215,13 @@ def _trait_errors(app: ApplicationConfiguration) -> Iterator[str]:
                     f"{trait.field}: the trait data missing GVK,"
                     f" api = {ref.api_version}, kind = {ref.kind},"
                 )
+
+
+def _has_type(trait: Obj) -> bool:
+    """Whether its properties may be for the template of its type; what has none keeps its own ``properties``."""
+    metadata = trait.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    return isinstance(labels, dict) and LABEL_TRAIT_TYPE in labels
 
 
 def _name_errors(app: ApplicationConfiguration) -> Iterator[str]:

@@ -17,8 +17,10 @@ from typing import NamedTuple, TypeAlias
 
 from oamkit.errors import OamKitError, RenderError
 from oamkit.oam.kinds import API_VERSION, Obj, TypedReference
+from oamkit.oam.schematic import CueCall
 
 __all__ = [
+    "CallFact",
     "KindKey",
     "MissingFactError",
     "ObjectFact",
@@ -74,6 +76,9 @@ ObjectFact: TypeAlias = Obj | OamKitError | None
 KindFact: TypeAlias = ServedKind | OamKitError | None
 """How the kind is served; or why that can't be known; or ``None``: it isn't served."""
 
+CallFact: TypeAlias = Obj | OamKitError
+"""What CUE answered; or why it has no answer."""
+
 
 class MissingFactError(RenderError):
     """A fact was asked for that nobody looked up.
@@ -84,9 +89,10 @@ class MissingFactError(RenderError):
 
     default_code = "missing-fact"
 
-    def __init__(self, key: ObjectKey | KindKey) -> None:
+    def __init__(self, key: ObjectKey | KindKey | CueCall) -> None:
+        told = key.what if isinstance(key, CueCall) else " ".join(filter(None, key))
         super().__init__(
-            f"{' '.join(filter(None, key))} was not looked up before rendering",
+            f"{told} was not looked up before rendering",
             hint="Look up what needs() names until it names nothing.",
         )
         self.key = key
@@ -104,14 +110,20 @@ class World:
 
     objects: Mapping[ObjectKey, ObjectFact] = field(default_factory=dict)
     kinds: Mapping[KindKey, KindFact] = field(default_factory=dict)
+    calls: Mapping[CueCall, CallFact] = field(default_factory=dict)
 
     def with_facts(
         self,
         objects: Mapping[ObjectKey, ObjectFact] | None = None,
         kinds: Mapping[KindKey, KindFact] | None = None,
+        calls: Mapping[CueCall, CallFact] | None = None,
     ) -> World:
         """Return a world that knows these facts too."""
-        return World({**self.objects, **(objects or {})}, {**self.kinds, **(kinds or {})})
+        return World(
+            {**self.objects, **(objects or {})},
+            {**self.kinds, **(kinds or {})},
+            {**self.calls, **(calls or {})},
+        )
 
     def object(self, key: ObjectKey) -> Obj | None:
         """Return an object; ``None`` if there is no such object.
@@ -140,6 +152,21 @@ class World:
             fact = self.kinds[key]
         except KeyError:
             raise MissingFactError(key) from None
+        if isinstance(fact, OamKitError):
+            raise fact
+        return fact
+
+    def answer(self, call: CueCall) -> Obj:
+        """Return what CUE answered.
+
+        Raises:
+            MissingFactError: Nobody asked it.
+            OamKitError: It has no answer: the template or its parameters are wrong.
+        """
+        try:
+            fact = self.calls[call]
+        except KeyError:
+            raise MissingFactError(call) from None
         if isinstance(fact, OamKitError):
             raise fact
         return fact

@@ -17,7 +17,13 @@ from oamkit.runtime.application import ApplicationReconciler
 from oamkit.runtime.applier import Applier
 from oamkit.runtime.events import EventRecorder
 from oamkit.runtime.facts import Facts
-from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS, COMPONENTS, CRDS, DEFINITIONS
+from oamkit.runtime.kinds import (
+    APPLICATION_CONFIGURATIONS,
+    COMPONENTS,
+    CRDS,
+    DEFINITIONS,
+    WORKLOAD_DEFINITIONS,
+)
 from oamkit.runtime.queue import WorkQueue
 from oamkit.runtime.revisions import RevisionReconciler
 from oamkit.runtime.watches import Watches
@@ -63,7 +69,10 @@ class ApplicationController:
         self._components = Informer(client, COMPONENTS, namespace=namespace, transform=lean)
         self._parts = [
             self._components,
-            *(Informer(client, resource, transform=lean) for resource in DEFINITIONS),
+            *(
+                Informer(client, resource, transform=lean)
+                for resource in (*DEFINITIONS, WORKLOAD_DEFINITIONS)
+            ),
         ]
         self._crds = Informer(client, CRDS, transform=_lean_crd)
         self._scopes: Watches[Key] = Watches(
@@ -79,7 +88,9 @@ class ApplicationController:
         self._stores: Watches[Key] = Watches(
             client, self._fact_changed, namespace=namespace, transform=_bare
         )
-        self._facts = Facts(client, self._discovery, self._parts, self._scopes, self._stores)
+        self._facts = Facts(
+            client, self._discovery, self._parts, self._scopes, self._stores, context.templates
+        )
         self._applier = Applier(
             client, self._discovery, self._children, once=context.apply_once_only
         )

@@ -11,6 +11,7 @@ from oamkit.kube import Client, Discovery, Informer, Key, Object, Resource
 from oamkit.oam import ApplicationConfiguration, KindKey, Needs, ObjectKey, ServedKind, World
 from oamkit.oam.dataparts import store_keys
 from oamkit.oam.world import KindFact, ObjectFact
+from oamkit.runtime.templates import Templates
 from oamkit.runtime.uses import Uses
 from oamkit.runtime.watches import Watches
 
@@ -31,6 +32,7 @@ class Facts:
         informers: Of the kinds that applications are made of: Components and definitions.
         scopes: Watches for the scopes that applications name; they keep what they see.
         stores: Watches for their data stores; these tell changes only, for a store may be any ConfigMap.
+        templates: Asks CUE what the templates of definitions make.
     """
 
     def __init__(
@@ -40,12 +42,14 @@ class Facts:
         informers: Iterable[Informer],
         scopes: Watches[Key],
         stores: Watches[Key],
+        templates: Templates,
     ) -> None:
         self.uses: Uses[Key, Fact] = Uses()
         self._client = client
         self._discovery = discovery
         self._scopes = scopes
         self._stores = stores
+        self._templates = templates
         self._informers: Mapping[KindKey, Informer] = {
             KindKey(informer.resource.api_version, informer.resource.kind): informer
             for informer in informers
@@ -70,14 +74,16 @@ class Facts:
             if not wanted:
                 break
             self.uses.add(user, [*wanted.objects, *wanted.kinds])
-            kinds, objects = list(wanted.kinds), list(wanted.objects)
+            kinds, objects, calls = list(wanted.kinds), list(wanted.objects), list(wanted.calls)
             kind_facts = await asyncio.gather(*(self._kind(key) for key in kinds))
             object_facts = await asyncio.gather(
                 *(self._object(key, user, app, watched, stored) for key in objects)
             )
+            answers = await asyncio.gather(*(self._templates.answer(call) for call in calls))
             world = world.with_facts(
                 dict(zip(objects, object_facts, strict=True)),
                 dict(zip(kinds, kind_facts, strict=True)),
+                dict(zip(calls, answers, strict=True)),
             )
         self.uses.replace(user, [*world.objects, *world.kinds])
         self._scopes.keep(user, watched)

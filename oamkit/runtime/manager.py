@@ -141,7 +141,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 from oamkit.runtime.trust import admitting
 
                 webhooks_not_ready = await stack.enter_async_context(
-                    admitting(client, settings.webhooks, metrics)
+                    admitting(client, settings.webhooks, context.templates, metrics)
                 )
             log.info("the runtime has started on %s", settings.connection.server)
             work = asyncio.create_task(_lead(settings, election, controllers, working))

@@ -20,6 +20,7 @@ from oamkit.oam.kinds import FIELD_MANAGER
 from oamkit.runtime.certificates import CERTIFICATE, KEY, renewed, trusted
 from oamkit.runtime.kinds import SECRETS, WEBHOOK_CONFIGURATIONS
 from oamkit.runtime.metrics import Metrics
+from oamkit.runtime.templates import Templates
 from oamkit.runtime.webhooks import WebhookSettings, serving_webhooks
 
 __all__ = ["admitting"]
@@ -35,13 +36,17 @@ FILES_SECONDS = 10.0
 
 @asynccontextmanager
 async def admitting(
-    client: Client, settings: WebhookSettings, metrics: Metrics | None = None
+    client: Client,
+    settings: WebhookSettings,
+    templates: Templates,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[Callable[[], str]]:
     """Serve the webhooks while the block runs.
 
     Args:
         client: The open client.
         settings: How.
+        templates: Asks CUE.
         metrics: Counts the reviews.
 
     Yields:
@@ -60,7 +65,7 @@ async def admitting(
         keeper = _SecretKeeper(client, settings, context)
     task = asyncio.create_task(keeper.run())
     try:
-        async with serving_webhooks(client, settings.address, context, metrics):
+        async with serving_webhooks(client, settings.address, context, templates, metrics):
             yield lambda: keeper.problem
     finally:
         task.cancel()

@@ -26,8 +26,11 @@ from oamkit.oam import KindKey, ObjectKey, ServedKind
 from oamkit.oam.admission import DeniedError, Lookups, Request, mutated, validated
 from oamkit.oam.kinds import Obj
 from oamkit.oam.mutation import mutate_application, mutate_component
-from oamkit.oam.validation import validate_application, validate_component
+from oamkit.oam.schematic import CueCall
+from oamkit.oam.validation import validate_application, validate_component, validate_definition
+from oamkit.oam.world import CallFact
 from oamkit.runtime.metrics import Metrics
+from oamkit.runtime.templates import Templates
 
 __all__ = ["PATHS", "WebhookSettings", "Webhooks", "serving_webhooks"]
 
@@ -63,9 +66,10 @@ class WebhookSettings:
 class ClusterLookups:
     """What the cluster says to one request; each question is asked once."""
 
-    def __init__(self, client: Client, discovery: Discovery) -> None:
+    def __init__(self, client: Client, discovery: Discovery, templates: Templates) -> None:
         self._client = client
         self._discovery = discovery
+        self._templates = templates
         self._asked: dict[ObjectKey, asyncio.Future[Obj | None]] = {}
 
     async def object(self, key: ObjectKey) -> Obj | None:
@@ -83,6 +87,10 @@ class ClusterLookups:
         """See :meth:`oamkit.oam.admission.Lookups.named`."""
         found = await self._discovery.by_plural(plural, group, version)
         return KindKey(found.api_version, found.kind) if found else None
+
+    async def answer(self, call: CueCall) -> CallFact:
+        """See :meth:`oamkit.oam.admission.Lookups.answer`."""
+        return await self._templates.answer(call)
 
     async def _read(self, key: ObjectKey) -> Obj | None:
         resource = await self._discovery.resource_for(key.api_version, key.kind)
@@ -114,13 +122,25 @@ async def _validate_application(request: Request, lookups: Lookups) -> list[Obj]
     return []
 
 
+async def _validate_workload_definition(request: Request, lookups: Lookups) -> list[Obj]:
+    await validated(request, "WorkloadDefinition", validate_definition, lookups)
+    return []
+
+
+async def _validate_trait_definition(request: Request, lookups: Lookups) -> list[Obj]:
+    await validated(request, "TraitDefinition", validate_definition, lookups)
+    return []
+
+
 PATHS: Final[dict[str, Answer]] = {
     f"/mutating-{PATH_SUFFIX}-components": _mutate_component,
     f"/validating-{PATH_SUFFIX}-components": _validate_component,
     f"/mutating-{PATH_SUFFIX}-applicationconfigurations": _mutate_application,
     f"/validating-{PATH_SUFFIX}-applicationconfigurations": _validate_application,
+    f"/validating-{PATH_SUFFIX}-workloaddefinitions": _validate_workload_definition,
+    f"/validating-{PATH_SUFFIX}-traitdefinitions": _validate_trait_definition,
 }
-"""Where each webhook is (contract 9)."""
+"""Where each webhook is (contract 9; the last two are ours, for templates)."""
 
 
 class Webhooks:
@@ -217,6 +237,7 @@ async def serving_webhooks(
     client: Client,
     address: tuple[str, int],
     context: ssl.SSLContext,
+    templates: Templates,
     metrics: Metrics | None = None,
 ) -> AsyncIterator[None]:
     """Serve the webhooks while the block runs.
@@ -225,6 +246,7 @@ async def serving_webhooks(
         client: The open client.
         address: Host (``""`` for all) and port.
         context: Holds the certificate; it may be replaced there at any time.
+        templates: Asks CUE.
         metrics: Counts the reviews.
 
     Raises:
@@ -232,7 +254,7 @@ async def serving_webhooks(
     """
     # A CRD, its definition and an application that uses it may be applied within a second.
     discovery = Discovery(client, refresh_seconds=0.5)
-    webhooks = Webhooks(lambda: ClusterLookups(client, discovery), metrics)
+    webhooks = Webhooks(lambda: ClusterLookups(client, discovery, templates), metrics)
     runner = web.AppRunner(webhooks.application(), access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     try:

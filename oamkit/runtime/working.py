@@ -14,6 +14,7 @@ from oamkit.kube import Client, Informer, Key, Object
 from oamkit.runtime.hooks import Hooks
 from oamkit.runtime.metrics import Metrics
 from oamkit.runtime.queue import WorkQueue
+from oamkit.runtime.templates import Templates
 
 __all__ = ["Context", "Controller", "awaited", "lean", "work"]
 
@@ -33,6 +34,7 @@ class Context:
     ``revision_limit``   how many revisions of a Component are kept, besides those in use
     ``apply_once_only``  whether objects are left alone until their application changes
     ``hooks``            what is run before and after each pass over an application
+    ``templates``        asks CUE what the templates of definitions make
     ===================  ================================================================
     """
 
@@ -44,6 +46,7 @@ class Context:
     revision_limit: int = 50
     apply_once_only: bool = False
     hooks: Hooks = field(default_factory=Hooks)
+    templates: Templates = field(default_factory=Templates)
 
 
 class Controller(Protocol):

@@ -63,12 +63,20 @@ KINDS: dict[str, tuple[str, str, list[str], bool, dict[str, str]]] = {
 REFERENCE = ("apiVersion kind name", "uid")
 SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
     "WorkloadDefinition": {
-        "spec": ("definitionRef", "childResourceKinds revisionLabel podSpecPath extension"),
+        "spec": (
+            "definitionRef",
+            "childResourceKinds revisionLabel podSpecPath extension schematic",
+        ),
+        "spec.schematic": ("", "cue"),
+        "spec.schematic.cue": ("template", ""),
         "spec.definitionRef": ("name", "version"),
         "spec.childResourceKinds.*": ("apiVersion kind", "selector"),
     },
     "TraitDefinition": {
-        "spec": ("definitionRef", "revisionEnabled workloadRefPath appliesToWorkloads extension"),
+        "spec": (
+            "definitionRef",
+            "revisionEnabled workloadRefPath appliesToWorkloads extension schematic",
+        ),
         "spec.definitionRef": ("name", "version"),
     },
     "ScopeDefinition": {

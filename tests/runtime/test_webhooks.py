@@ -37,6 +37,7 @@ from oamkit.errors import ApiError, InputError
 from oamkit.kube import Client, Connection, Resource
 from oamkit.runtime.certificates import CERTIFICATE, KEY, TRUSTED, renewed
 from oamkit.runtime.kinds import SECRETS, WEBHOOK_CONFIGURATIONS
+from oamkit.runtime.templates import Templates
 from oamkit.runtime.trust import _FileKeeper
 from oamkit.runtime.webhooks import PATHS, WebhookSettings
 
@@ -81,6 +82,13 @@ def _definitions(plane: ControlPlane) -> Iterator[None]:
     plane.kubectl("delete", "crd", "foo.example.com")
 
 
+def selector(on: Scene, path: str) -> Obj:
+    """What makes a webhook this scene's only; definitions are in no namespace, so those of a scene carry its label."""
+    if path.endswith("definitions"):
+        return {"objectSelector": {"matchLabels": {"scene": on.namespace}}}
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": on.namespace}}}
+
+
 def configurations(on: Scene, port: int) -> list[Obj]:
     found = []
     for kind in WEBHOOK_CONFIGURATIONS:
@@ -97,7 +105,7 @@ def configurations(on: Scene, port: int) -> list[Obj]:
                         "resources": [path.rpartition("-")[2]],
                     }
                 ],
-                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": on.namespace}},
+                **selector(on, path),
                 "failurePolicy": "Fail",
                 "sideEffects": "None",
                 "timeoutSeconds": 5,
@@ -340,7 +348,9 @@ def test_10_1_files_that_are_not_there_are_told_at_the_start(
             from oamkit.runtime.trust import admitting
 
             with pytest.raises(InputError, match="certificate can't be loaded"):
-                async with admitting(client, WebhookSettings(("127.0.0.1", 0), cert_dir=tmp_path)):
+                async with admitting(
+                    client, WebhookSettings(("127.0.0.1", 0), cert_dir=tmp_path), Templates()
+                ):
                     pass
 
     asyncio.run(main())
