@@ -24,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMPS = VENV / "oamkit-setup.json"
+FOR_IMAGE = ROOT / "build" / "image" / "cue"
 MINIMUM_PYTHON = (3, 11)
 FREE_GIGABYTES = 3  # the environment and the wheel; a cold build checks for more by itself
 
@@ -159,11 +160,22 @@ class Setup:
                 "✗ The wheel oamkit-binaries couldn't be built; the lines above say why."
             )
         wheel = done.stdout.strip().splitlines()[-1]
-        if self.stamps.get("programs") == wheel:
-            return
-        self.say(f"installing {Path(wheel).name}")
-        self.uv("install", "--no-deps", "--reinstall", wheel)
-        self.done("programs", wheel)
+        if self.stamps.get("programs") != wheel:
+            self.say(f"installing {Path(wheel).name}")
+            self.uv("install", "--no-deps", "--reinstall", wheel)
+            FOR_IMAGE.unlink(missing_ok=True)
+            self.done("programs", wheel)
+        if not FOR_IMAGE.exists():
+            self.program_for_the_image()
+
+    def program_for_the_image(self) -> None:
+        """Put the program where the runtime's image takes it from, under the name that makes it cue; a link where that works."""
+        [program] = VENV.glob("lib/python*/site-packages/oamkit_binaries/bin/oamkit-binaries")
+        FOR_IMAGE.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(program, FOR_IMAGE)
+        except OSError:
+            shutil.copy2(program, FOR_IMAGE)
 
     def project(self) -> None:
         """Install oamkit itself, so that its code is taken from this folder."""
