@@ -18,6 +18,7 @@ from oamkit.cluster.api import connect
 from oamkit.cluster.providers.kubeconfig import KubeconfigProvider
 from oamkit.process import FakeRunner
 from oamkit.provider import Choice, ProviderName
+from oamkit.runtime.certificates import TRUSTED
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +31,11 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="session")
 def kubeconfig(plane: ControlPlane) -> Iterator[Path]:
-    """The administrator's kubeconfig; it trusts the certificate that the server made for itself."""
+    """The administrator's kubeconfig; it trusts the authority of the server's certificate."""
     config = json.loads(plane.kubeconfig.read_text())
     config["clusters"][0]["cluster"] = {
         "server": plane.server,
-        "certificate-authority": str(plane.folder / "apiserver" / "apiserver.crt"),
+        "certificate-authority": str(plane.folder / TRUSTED),
     }
     file = plane.folder / "trusting.kubeconfig"
     file.write_text(json.dumps(config))

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from oamkit.errors import ApiError, ClusterError
 from oamkit.oam import KindKey, ObjectKey, ServedKind
+from oamkit.oam.schematic import CueCall
+from oamkit.oam.world import CallFact
 from oamkit.runtime.webhooks import PATHS, Webhooks
 
 Obj = dict[str, Any]
@@ -46,6 +48,11 @@ class Cluster:
 
     async def kind(self, key: KindKey) -> ServedKind | None:
         return ServedKind("deployments")
+
+    async def answer(self, call: CueCall) -> CallFact:
+        if self.failure:
+            raise self.failure
+        return {}
 
     async def named(self, plural: str, group: str, version: str) -> KindKey | None:
         return KindKey("apps/v1", "Deployment")
@@ -101,7 +108,16 @@ APP = {
 }
 
 
+TEMPLATED = {
+    "kind": "TraitDefinition",
+    "metadata": {"name": "nice"},
+    "spec": {"schematic": {"cue": {"template": "patch: {}"}}},
+}
+
+
 def obj_for(path: str) -> Obj:
+    if path.endswith("definitions"):
+        return TEMPLATED
     return TYPED if path.endswith("components") else APP
 
 
@@ -177,7 +193,8 @@ def test_9_what_cannot_be_looked_up_is_not_allowed(
     plural = plural_of(path)
     if (plural, path.startswith("/mutating")) == ("components", False):
         return  # it looks nothing up
-    body = json.dumps(review(plural, TYPED if plural == "components" else app)).encode()
+    obj = app if plural == "applicationconfigurations" else obj_for(path)
+    body = json.dumps(review(plural, obj)).encode()
     response = respond(path, body, failure)
     assert not response["allowed"]
     assert response["status"]["code"] == code

@@ -23,7 +23,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from oamkit.runtime.certificates import CERTIFICATE, KEY, renewed
+from oamkit.runtime.certificates import CERTIFICATE, KEY, TRUSTED, renewed
 
 __all__ = ["ADMIN_TOKEN", "ControlPlane", "control_plane", "program"]
 
@@ -71,7 +71,7 @@ class ControlPlane:
         self.kubeconfig = self._write_kubeconfig("admin", ADMIN_TOKEN)
         # Tests make connections by the thousand: signing with such a key takes a tenth of what the server's own kind takes.
         made = renewed({}, ("127.0.0.1",), datetime.now(UTC)) or {}
-        for name in (CERTIFICATE, KEY):
+        for name in (TRUSTED, CERTIFICATE, KEY):
             (self.folder / name).write_bytes(made[name])
         (self.folder / "tokens.csv").write_text(
             f"{ADMIN_TOKEN},admin,admin,system:masters\n"
