@@ -143,14 +143,14 @@ class Finder(ast.NodeVisitor):
             self.generic_visit(node)
 
     def _all(self, nodes: Iterable[ast.AST]) -> None:
-        """Take in every text below some nodes, single words too."""
-        texts = [
-            each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Constant)
-        ]
+        """Take in every text below some nodes, single words too, but for the keys of mappings and single letters."""
+        below = [each for node in nodes for each in ast.walk(node)]
+        keys = {id(key) for each in below if isinstance(each, ast.Dict) for key in each.keys}
         self.found += [
             (each.lineno, template(each))
-            for each in texts
-            if isinstance(each.value, str) and re.search("[A-Za-z]", each.value)
+            for each in below
+            if isinstance(each, ast.Constant) and id(each) not in keys
+            if isinstance(each.value, str) and re.search("[A-Za-z]{2}", each.value)
         ]
 
     def visit_Compare(self, node: ast.Compare) -> None:

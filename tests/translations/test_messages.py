@@ -29,6 +29,7 @@ import translate_messages as tool
         ('Table(("NAME", "STATE"), rows)', ["NAME", "STATE"]),
         ('columns = ("NAME", f(1))', ["NAME"]),
         ('WORDS = {"close": "Close", "x": "a b"}', ["Close", "a b"]),
+        ('WORDS = {"x": [{"letter": "A", "word": "trait"}]}', ["trait"]),
         ('message("Traits")', ["Traits"]),
         ('x("Traits")', []),
         ('x("Nothing.")', ["Nothing."]),
