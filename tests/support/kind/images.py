@@ -293,7 +293,7 @@ def _download(wheels: Path, *what: str) -> None:
 
 def _node_files() -> list[Path]:
     """What the node image is made of, besides the programs: those are known by the folder that they are kept in."""
-    others = {"Dockerfile.python", "Dockerfile.traefik", "runc-bounded"}
+    others = {"Dockerfile.python", "Dockerfile.traefik", "runc-bounded", "write_go_mod.py"}
     return sorted(file for file in NODE.glob("*") if file.is_file() and file.name not in others)
 
 
