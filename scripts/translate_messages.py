@@ -150,7 +150,7 @@ class Finder(ast.NodeVisitor):
             (each.lineno, template(each))
             for each in below
             if isinstance(each, ast.Constant) and id(each) not in keys
-            if isinstance(each.value, str) and re.search("[A-Za-z]{2}", each.value)
+            if isinstance(each.value, str) and re.search("[A-Za-z].*[A-Za-z]", each.value)
         ]
 
     def visit_Compare(self, node: ast.Compare) -> None:
