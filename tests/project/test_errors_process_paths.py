@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,47 @@ def test_a_slow_program_is_killed_after_its_time() -> None:
     with pytest.raises(CommandError, match="took too long") as caught:
         SubprocessRunner().run([PYTHON, "-c", "import time; time.sleep(60)"], timeout=0.2)
     assert caught.value.returncode is None
+
+
+def test_lines_are_passed_on_while_the_program_runs(tmp_path: Path) -> None:
+    """The program goes on only when its first line was seen: a runner that collects them first would wait for ever."""
+    seen = tmp_path / "seen"
+    script = (
+        "import pathlib, sys, time\n"
+        "print('first', flush=True)\n"
+        f"while not pathlib.Path({str(seen)!r}).exists(): time.sleep(0.01)\n"
+        "print(sys.stdin.read(), file=sys.stderr); print('last')\n"
+    )
+    lines: list[str] = []
+
+    def progress(line: str) -> None:
+        lines.append(line)
+        seen.touch()
+
+    done = SubprocessRunner().run(
+        [PYTHON, "-c", script], timeout=20, input="typed", progress=progress
+    )
+    assert (done.stdout, done.stderr) == ("first\nlast\n", "typed\n")
+    assert lines[0] == "first"
+    assert sorted(lines[1:]) == ["last", "typed"]
+
+
+def test_a_followed_program_fails_and_times_out_as_any_other() -> None:
+    script = "import sys; print('why', file=sys.stderr); sys.exit(3)"
+    with pytest.raises(CommandError, match="why") as failed:
+        SubprocessRunner().run([PYTHON, "-c", script], timeout=20, progress=lambda _: None)
+    assert failed.value.returncode == 3
+    script = "import time; print('so far', flush=True); time.sleep(60)"
+    with pytest.raises(CommandError, match="took too long"):
+        SubprocessRunner().run([PYTHON, "-c", script], timeout=0.5, progress=lambda _: None)
+
+
+def test_a_killed_program_s_children_are_not_waited_for() -> None:
+    script = "import subprocess, sys, time; subprocess.Popen(['sleep', '3']); time.sleep(60)"
+    begin = time.monotonic()
+    with pytest.raises(CommandError, match="took too long"):
+        SubprocessRunner().run([PYTHON, "-c", script], timeout=0.5, progress=lambda _: None)
+    assert time.monotonic() - begin < 2.5
 
 
 def test_a_missing_program_is_an_error_with_a_hint() -> None:
