@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Makes the course's cluster: kind with one control-plane node that takes ingress traffic. Run it as often as you like.
+# It runs with bash 3.2 and BSD tools too: that is what macOS has.
 set -euo pipefail
 
 # The default node image of kind 0.33.0 (pkg/apis/config/defaults): this Kubernetes is the one that this kind is tested with. The
@@ -97,7 +98,7 @@ find_engine() {
   done
   [[ -n $found ]] ||
     fail 1 "neither docker nor podman is installed." "Install Docker, or use 'oamkit sandbox up', which needs none."
-  fail 1 "${found^} doesn't answer." "Start it, or look at '$found info'. Without it use 'oamkit sandbox up'."
+  fail 1 "$found doesn't answer." "Start it, or look at '$found info'. Without it use 'oamkit sandbox up'."
 }
 
 # lowest_port ENGINE - print the lowest port that the engine may publish: without root the kernel sets a limit.
@@ -138,11 +139,10 @@ is_complete() {
 
 # mend ENGINE NAME - make the best of the nodes that are there; false if the cluster has to be made.
 mend() {
-  local -a all running
-  mapfile -t all < <(nodes "$1" "$2" --all)
+  local -a all
+  read -ra all -d '' < <(nodes "$1" "$2" --all) || true
   ((${#all[@]})) || return 1
-  mapfile -t running < <(nodes "$1" "$2")
-  if ((${#running[@]} < ${#all[@]})); then
+  if (($(nodes "$1" "$2" | wc -l) < ${#all[@]})); then
     say "Starting the nodes of $2, which were stopped …"
     "$1" start "${all[@]}" >/dev/null || fail 1 "the nodes of $2 can't be started." \
       "If another program took their ports, end it; or make the cluster anew: kind delete cluster --name $2"
@@ -165,7 +165,7 @@ explain() {
     printf %s "The disk is full: make room, e.g. by 'docker system prune'."
   elif grep --quiet --ignore-case 'too many open files' "$1"; then
     printf %s "Raise the limits: sudo sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512"
-  elif grep --quiet --ignore-case 'failed to pull image\|pull access denied\|unable to find image\|no such image' "$1"; then
+  elif grep --quiet --ignore-case --extended-regexp 'failed to pull image|pull access denied|unable to find image|no such image' "$1"; then
     printf %s "The node image can't be fetched: name a mirror (--mirror), or load it from a file (--from-archive)."
   elif grep --quiet --ignore-case 'failed to lock config file' "$1"; then
     printf %s "If no other kind or kubectl runs, remove the file ${KUBECONFIG:-$HOME/.kube/config}.lock."
@@ -255,9 +255,9 @@ main() {
   fi
 
   if [[ -n $archive ]]; then
-    say "Loading $archive into ${engine^} …"
+    say "Loading $archive into $engine …"
     "$engine" load --input "$archive" >&2 ||
-      fail 1 "${engine^} can't load $archive." "It must be an archive of 'docker save'."
+      fail 1 "$engine can't load $archive." "It must be an archive of 'docker save'."
     "$engine" image inspect "$image" >/dev/null 2>&1 ||
       fail 1 "$archive doesn't hold the image $image." "Name the image that it holds: --image NAME:TAG."
   fi
@@ -279,7 +279,7 @@ main() {
       say "The cluster $name is there: HTTP at 127.0.0.1:$http_port, HTTPS at 127.0.0.1:$https_port."
       return
     fi
-    grep --quiet --ignore-case 'port is already allocated\|address already in use' "$said" || break
+    grep --quiet --ignore-case --extended-regexp 'port is already allocated|address already in use' "$said" || break
     kind delete cluster --name "$name" >&2
     # The engine names the port that it couldn't have: 'Bind for 127.0.0.1:8080 failed', 'listen tcp4 127.0.0.1:8080: bind'.
     tried+=" $(sed -En 's/.*127\.0\.0\.1:([0-9]+).*(already allocated|already in use).*/\1/p' "$said" | head -n 1)"

@@ -161,7 +161,7 @@ def test_an_archive_is_loaded_first(create: Create, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("env", "message"),
-    [("IMAGE_MISSING", "doesn't hold the image"), ("LOAD_FAILS", "Docker can't load")],
+    [("IMAGE_MISSING", "doesn't hold the image"), ("LOAD_FAILS", "docker can't load")],
 )
 def test_an_archive_that_does_not_help_is_named(
     create: Create, tmp_path: Path, env: str, message: str
@@ -253,7 +253,7 @@ def test_a_machine_without_kind_is_told_what_to_do(create: Create) -> None:
 def test_docker_that_does_not_answer_is_told(create: Create) -> None:
     done = create(DOCKER_DOWN="yes")
     assert done.returncode == 1
-    assert "Docker doesn't answer" in done.stderr
+    assert "docker doesn't answer" in done.stderr
 
 
 @pytest.mark.parametrize(
