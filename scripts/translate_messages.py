@@ -2,7 +2,7 @@
 
 Messages are written in plain English where they are needed, as strings and f-strings. Every string of the packages below that reads like
 words for a person is one; the slots of f-strings get names from what stands in them. What a person never sees is left out by where it
-stands (patterns, comparisons, HTML, code), or by ``# no message`` at the end of its line; a single word is taken in by ``message("word")``.
+stands (patterns, comparisons, HTML, code), or by ``# no message`` at the end of its line; a single word is taken in by ``message("word")`` or ``translate("word")``.
 
 ``--check`` changes nothing, and fails if a message is missing, stale (marked fuzzy), left over, or has other slots than the English one.
 """
@@ -35,7 +35,9 @@ LEFT_OUT = (
     "oamkit/locale/",
 )
 
-WORDS = re.compile(r"[a-z]{2,}[,:]? +[A-Za-z0-9{'(]|^[A-Z][a-z]+\.$|\} [a-z]{2,}|[a-z]{3,}:? \{")
+WORDS = re.compile(
+    r"[a-z]{2,}[,:]? +[A-Za-z0-9{'(]|^[A-Z][a-z]+\.$|\} [a-z]{2,}|[a-z]{3,}:? \{|[A-Z]{2} [a-z]{3,}|'t [a-z]{2,}|^an? [a-z]+$"
+)
 NO_WORDS = re.compile(
     r"</?[a-z]|style=|^\s*--|^[\w.-]+/[\w./-]+$|[{;]\s*[a-z-]+:.*;|^(bold|dim|italic) [a-z]+$"
 )
@@ -163,7 +165,11 @@ class Finder(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-        if name == "message" and node.args and isinstance(node.args[0], ast.Constant):
+        if (
+            name in ("message", "translate")
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+        ):
             self.found.append((node.lineno, template(node.args[0])))
             return
         if name == "Wrong":  # an exercise's wrong answer, which only tests see

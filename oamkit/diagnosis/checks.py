@@ -12,6 +12,7 @@ from oamkit.diagnosis.containers import CONTAINER_CHECKS, docker
 from oamkit.diagnosis.machine import Machine
 from oamkit.diagnosis.report import Check, State
 from oamkit.errors import MissingToolError, OamKitError
+from oamkit.languages import message
 from oamkit.provider import choose
 
 __all__ = ["CHECKS"]
@@ -135,7 +136,7 @@ def _proxies(machine: Machine) -> Check:
     names = sorted(name for name in machine.environ if name.lower().endswith("_proxy"))
     proxies = [name for name in names if name.lower() != "no_proxy"]
     if not proxies:
-        return Check("proxies", State.OK, "none")
+        return Check("proxies", State.OK, message("none"))
     spared = machine.environ.get("no_proxy", machine.environ.get("NO_PROXY", ""))
     if "localhost" in spared and "127.0.0.1" in spared:
         return Check("proxies", State.OK, f"{', '.join(proxies)}, but not for this machine itself")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from oamkit.languages import translate
 from oamkit.show import Rendered, Table
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ class Diagnosis(Rendered):
         from rich.console import Group
         from rich.text import Text
 
-        return Group(self._table(), Text(self._verdict))
+        return Group(self._table(), Text(translate(self._verdict)))
 
     def to_html(self) -> str:
         """Return it as a table with the verdict below."""
-        return f"{self._table().to_html()}<p><strong>{self._verdict}</strong></p>"
+        return f"{self._table().to_html()}<p><strong>{translate(self._verdict)}</strong></p>"

@@ -55,6 +55,14 @@ class Template:
         return match.groupdict() if match else None
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A translation, and how many characters of the message stand in templates rather than in slots."""
+
+    text: str
+    weight: int
+
+
 class Catalogue:
     """The messages of a language.
 
@@ -82,42 +90,56 @@ class Catalogue:
 
     def translate(self, text: str) -> str:
         """Return a message in this language, or as it is if it is none."""
-        return self._known(text, DEPTH) or self._by_lines(text)
+        found = self._known(text, DEPTH)
+        return found.text if found else self._by_lines(text)
 
-    def _known(self, text: str, depth: int) -> str:
-        """Return the translation of a message; ``""`` if no template fits."""
+    def _known(self, text: str, depth: int) -> _Found | None:
+        """Return the translation of a message; ``None`` if no template fits."""
         core = text.strip()
         if not core or not depth:
-            return ""
-        found = self._plain.get(core) or self._filled(core, depth) or self._with_prefix(core, depth)
-        return text.replace(core, found, 1) if found else ""
+            return None
+        if core in self._plain:
+            found: _Found | None = _Found(self._plain[core], len(core))
+        else:
+            found = self._filled(core, depth) or self._with_prefix(core, depth)
+        return found and _Found(text.replace(core, found.text, 1), found.weight)
 
-    def _filled(self, text: str, depth: int) -> str:
+    def _filled(self, text: str, depth: int) -> _Found | None:
+        """Of all templates that fit take the one that, with what stands in its slots, explains most of the text."""
+        best = None
         for template in self._templates:
             values = template.values(text)
-            if values is not None:
-                return "".join(
-                    literal + ("" if name is None else self._slot(values[name], depth - 1))
-                    for literal, name, *_ in Formatter().parse(template.target)
+            if values is None:
+                continue
+            slots = {name: self._slot(value, depth - 1) for name, value in values.items()}
+            weight = sum(map(len, template.literals)) + sum(each.weight for each in slots.values())
+            if best is None or weight >= best.weight:  # of two, the shorter one joins messages
+                parts = Formatter().parse(template.target)
+                filled = (
+                    text + ("" if name is None else slots[name].text) for text, name, *_ in parts
                 )
-        return ""
+                best = _Found("".join(filled), weight)
+        return best
 
-    def _slot(self, value: str, depth: int) -> str:
+    def _slot(self, value: str, depth: int) -> _Found:
         """What stands in a slot may be a message itself; a single word is a name."""
-        return (self._known(value, depth) if " " in value.strip() else "") or value
+        return (self._known(value, depth) if " " in value.strip() else None) or _Found(value, 0)
 
-    def _with_prefix(self, text: str, depth: int) -> str:
-        """Where a message comes after the place that it is about, ``app.yaml:7: expected …``, the place stays."""
-        place, sign, rest = text.partition(": ")
+    def _with_prefix(self, text: str, depth: int) -> _Found | None:
+        """Where a message comes after the place that it is about, ``app.yaml:7: expected …``, or after an arrow, that stays."""
+        place, sign, rest = text.partition("→ " if text.startswith("→ ") else ": ")
         if not sign or not rest or "\n" in place:
-            return ""
+            return None
         found = self._known(rest, depth)
-        return f"{place}: {found}" if found else ""
+        return found and _Found(f"{place}{sign}{found.text}", found.weight)
 
     def _by_lines(self, text: str) -> str:
         if "\n" not in text:
             return text
-        return "\n".join(self._known(line, DEPTH) or line for line in text.split("\n"))
+        lines = text.split("\n")
+        return "\n".join(
+            found.text if (found := self._known(line, DEPTH)) else line for line in lines
+        )
 
 
 def read(text: str) -> dict[str, str]:

@@ -31,6 +31,9 @@ CHINESE = {
     "ready": "就绪",
     "Last seen: {last_state}": "最后看到的状态:{last_state}",
     "a {{brace}}": "一个{{括号}}",
+    "{name}, because {reason}": "{name},因为{reason}",
+    "{title} answers on this machine": "这台机器上有 {title}",
+    "no Docker answers on this machine": "这台机器上没有 Docker",
 }
 
 
@@ -51,6 +54,21 @@ def test_templates_find_what_was_made_from_them() -> None:
     assert translate("There is: none yet.") == "现有:还没有。"
     assert translate("expected the file a b, got x") == "得到的是 x,需要的是 文件 a b"
     assert translate("a {brace}") == "一个{括号}"
+
+
+def test_of_several_templates_that_fit_the_one_that_explains_most_is_taken() -> None:
+    translate = Catalogue(CHINESE).translate
+    text = "sandbox, because no Docker answers on this machine"
+    assert translate(text) == "sandbox,因为这台机器上没有 Docker"
+    assert (
+        translate("kind, because Docker answers on this machine")
+        == "这台机器上有 kind, because Docker"
+    )
+
+
+def test_an_arrow_before_a_message_stays() -> None:
+    translate = Catalogue(CHINESE).translate
+    assert translate("It is full\n→ There is no image x.") == "It is full\n→ 没有镜像 x。"
 
 
 def test_the_place_before_a_message_stays() -> None:
