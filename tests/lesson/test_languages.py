@@ -60,10 +60,8 @@ def test_of_several_templates_that_fit_the_one_that_explains_most_is_taken() -> 
     translate = Catalogue(CHINESE).translate
     text = "sandbox, because no Docker answers on this machine"
     assert translate(text) == "sandbox,因为这台机器上没有 Docker"
-    assert (
-        translate("kind, because Docker answers on this machine")
-        == "这台机器上有 kind, because Docker"
-    )
+    text = "kind, because Docker answers on this machine"
+    assert translate(text) == "kind,因为这台机器上有 Docker"
 
 
 def test_an_arrow_before_a_message_stays() -> None:

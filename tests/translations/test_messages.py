@@ -31,7 +31,7 @@ import translate_messages as tool
         ('WORDS = {"close": "Close", "x": "a b"}', ["Close", "a b"]),
         ('WORDS = {"x": [{"letter": "A", "word": "trait"}]}', ["trait"]),
         ('message("Traits")', ["Traits"]),
-        ('translate("Error: ")', ["Error:"]),
+        ('translate("Error:")', ["Error:"]),
         ("x(\"NAME isn't set\")", ["NAME isn't set"]),
         ('x("Traits")', []),
         ('x("Nothing.")', ["Nothing."]),
