@@ -6,8 +6,11 @@ program of its own.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
+import json
+import math
 import os
 import re
 import statistics
@@ -25,19 +28,31 @@ from scene import (  # noqa: E402 - after the path is set
     COMPONENTS,
     DEPLOYMENTS,
     NAMESPACES,
+    Obj,
     application,
     component,
     deployment,
+    oam,
 )
 from support.apiserver import ControlPlane, control_plane, free_ports  # noqa: E402
 
 from benchmarks._report import Report  # noqa: E402
-from oamkit.kube import Client, Connection, Informer, Object  # noqa: E402
+from oamkit.kube import Client, Connection, Informer  # noqa: E402
 
-ROUNDS = 100
-AT_ONCE = {50: 5.0, 200: 20.0, 1000: None}
+ROUNDS = 300
+AT_ONCE = {1: None, 50: 5.0, 200: 20.0, 1000: None}
 """How many applications are made at once, and within how many seconds their Deployments should exist."""
+IDLE_SECONDS = 30.0
 CRDS = ROOT / "charts" / "oam-kubernetes-runtime" / "crds"
+USER = "bench"
+SCALING = oam(
+    "TraitDefinition",
+    "manualscalertraits.core.oam.dev",
+    {
+        "definitionRef": {"name": "manualscalertraits.core.oam.dev"},
+        "workloadRefPath": "spec.workloadRef",
+    },
+)
 
 
 def rss(pid: int) -> float:
@@ -51,21 +66,25 @@ def cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def requests_of_runtime(client: Client) -> float:
-    """Requests to the OAM kinds and to Leases so far, as the API server counts them; watches count once."""
-    text = await client.request("GET", "/metrics", accept="text/plain")
-    lines = re.findall(r"^apiserver_request_total\{(.*)\} (\d+)", text, re.MULTILINE)
-    return sum(int(count) for labels, count in lines if 'group="core.oam.dev"' in labels)
+def requests_of_runtime(plane: ControlPlane) -> tuple[int, int]:
+    """How many requests the runtime made so far, by the API server's audit log, and how many of them opened a watch."""
+    verbs = [entry["verb"] for entry in plane.audit(USER) if entry["stage"] == "ResponseStarted" or entry["verb"] != "watch"]  # fmt: skip
+    return len(verbs), verbs.count("watch")
 
 
-def objects(namespace: str, number: int) -> tuple[Object, Object]:
+def objects(namespace: str, number: int) -> tuple[Obj, Obj]:
+    """A Component and its application, with a scaler. Paused, so that no Pods are made: they would measure something else."""
     name = f"web{number}"
-    workload = deployment(name=name, replicas=0)
+    workload = deployment(name=name, paused=True)
     part = component(workload, name=name)
-    app = application({"componentName": name}, name=name)
+    app = application({"componentName": name, "traits": [scaler(name, 3)]}, name=name)
     for obj in (part, app):
         obj["metadata"]["namespace"] = namespace
     return part, app
+
+
+def scaler(name: str, count: int) -> Obj:
+    return {"trait": oam("ManualScalerTrait", name, {"replicaCount": count})}
 
 
 class Seen:
@@ -73,14 +92,16 @@ class Seen:
 
     def __init__(self) -> None:
         self.events: dict[tuple[str, str], float] = {}
+        self.replicas: dict[str, int] = {}
         self.news = asyncio.Event()
 
-    def __call__(self, kind: str, old: Object | None, new: Object | None) -> None:
+    def __call__(self, kind: str, old: Obj | None, new: Obj | None) -> None:
         """Take in one change."""
         obj = new or old or {}
         if old and new and old["metadata"]["generation"] == new["metadata"]["generation"]:
             return
         self.events[obj["metadata"]["name"], kind] = time.monotonic()
+        self.replicas[obj["metadata"]["name"]] = obj["spec"]["replicas"]
         self.news.set()
 
     async def wait(self, name: str, kind: str, since: float) -> float:
@@ -90,94 +111,174 @@ class Seen:
             await self.news.wait()
         return self.events[name, kind] - since
 
+    async def scaled(self, name: str, count: int, since: float) -> float:
+        """Wait until a Deployment has so many replicas; returns the seconds from ``since`` to it."""
+        while self.replicas.get(name) != count:
+            self.news.clear()
+            await self.news.wait()
+        return self.events[name, "MODIFIED"] - since
+
 
 def add(report: Report, what: str, seconds: list[float], target: float) -> None:
     """Take up the median and the 99th percentile; the latter should be no more than three times the former."""
     ordered = sorted(seconds)
     median = statistics.median(ordered)
     report.add(f"{what}, median", median, "s", target=target)
-    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    p99 = ordered[math.ceil(len(ordered) * 0.99) - 1]
     report.add(f"{what}, p99 of {len(ordered)}", p99, "s", target=3 * median)
 
 
-async def measure(report: Report, plane: ControlPlane, runtime: subprocess.Popen[bytes]) -> None:
-    async with Client(Connection.from_kubeconfig(plane.kubeconfig)) as client:
-        namespace = "bench"
-        await client.create(
-            NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-        )
-        informer = Informer(client, DEPLOYMENTS, namespace=namespace)
-        seen = Seen()
-        informer.subscribe(seen)
+class Bench:
+    """Measures one runtime."""
+
+    def __init__(
+        self,
+        report: Report,
+        plane: ControlPlane,
+        client: Client,
+        runtime: subprocess.Popen[bytes],
+        options: argparse.Namespace,
+    ) -> None:
+        self.report, self.plane, self.client, self.runtime = report, plane, client, runtime
+        self.options = options
+        self.namespace = "bench"
+        self.seen = Seen()
+        self.living = 0
+
+    async def run(self) -> None:
+        """Measure all of it."""
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}
+        await self.client.create(NAMESPACES, namespace)
+        informer = Informer(self.client, DEPLOYMENTS, namespace=self.namespace)
+        informer.subscribe(self.seen)
         informer.start()
         await informer.synced.wait()
-        report.add("RSS at start", rss(runtime.pid), "MB")
-        created, edited, deleted = [], [], []
-        for number in range(ROUNDS):
-            part, app = objects(namespace, number)
-            name = app["metadata"]["name"]
-            await client.create(COMPONENTS, part)
-            since = time.monotonic()
-            await client.create(APPLICATION_CONFIGURATIONS, app)
-            created.append(await seen.wait(name, "ADDED", since))
-        for number in range(ROUNDS):
-            name = f"web{number}"
-            since = time.monotonic()
-            workload = deployment(name=name, image="nginx:2", replicas=0)
-            await client.merge_patch(COMPONENTS, name, {"spec": {"workload": workload}}, namespace)
-            edited.append(await seen.wait(name, "MODIFIED", since))
-        for number in range(ROUNDS):
-            name = f"web{number}"
-            since = time.monotonic()
-            await client.delete(APPLICATION_CONFIGURATIONS, name, namespace)
-            deleted.append(await seen.wait(name, "DELETED", since))
-        add(report, "application created → Deployment exists", created, 0.11)
-        add(report, "Component edited → Deployment changed", edited, 0.13)
-        add(report, "application deleted → Deployment gone", deleted, 0.08)
-        first = ROUNDS
+        self.report.add("RSS at start", rss(self.runtime.pid), "MB")
+        await self.first()
+        await self.single()
         for many, limit in AT_ONCE.items():
-            pairs = [objects(namespace, number) for number in range(first, first + many)]
-            await asyncio.gather(*(client.create(COMPONENTS, part) for part, _ in pairs))
-            before, since = cpu(runtime.pid), time.monotonic()
-            await asyncio.gather(
-                *(client.create(APPLICATION_CONFIGURATIONS, app) for _, app in pairs)
-            )
-            for _, app in pairs:
-                await seen.wait(app["metadata"]["name"], "ADDED", since)
-            took = time.monotonic() - since
-            await asyncio.sleep(3)  # status writes and events come to rest
-            used = cpu(runtime.pid) - before
-            report.add(f"{many} at once: all Deployments exist", took, "s", target=limit)
-            report.add(f"{many} at once: CPU for each", used / many * 1000, "ms")
-            # The target speaks of 200 applications; 250 live by then.
-            report.add(
-                f"{many} at once: RSS", rss(runtime.pid), "MB", target={200: 120.0}.get(many)
-            )
-            first += many
-        await asyncio.sleep(5)
-        requests, used = await requests_of_runtime(client), cpu(runtime.pid)
-        await asyncio.sleep(30)
-        requests = await requests_of_runtime(client) - requests
-        report.add("idle: requests to OAM kinds in 30 s", requests, "requests")
-        report.add("idle: CPU", (cpu(runtime.pid) - used) / 30 * 100, "% of a core")
+            if many <= self.options.most:
+                await self.at_once(many, limit)
+            if many == 200:
+                await self.idle(self.options.idle)
         await informer.close()
+
+    async def first(self) -> None:
+        """The first application of a kind: the runtime begins to watch its objects."""
+        name, since = await self.make(0)
+        self.report.add("first application → Deployment exists", await self.seen.wait(name, "ADDED", since), "s")  # fmt: skip
+        await self.seen.scaled(name, 3, since)
+        await self.client.delete(APPLICATION_CONFIGURATIONS, name, self.namespace)
+        await self.seen.wait(name, "DELETED", since)
+
+    async def single(self) -> None:
+        """One event after another."""
+        created, scaled, edited, trait, deleted = [], [], [], [], []
+        rounds = range(1, self.options.rounds + 1)
+        for number in rounds:
+            name, since = await self.make(number)
+            created.append(await self.seen.wait(name, "ADDED", since))
+            scaled.append(await self.seen.scaled(name, 3, since))
+        for number in rounds:
+            name, since = f"web{number}", time.monotonic()
+            workload = deployment(name=name, image="nginx:2", paused=True)
+            patch = {"spec": {"workload": workload}}
+            await self.client.merge_patch(COMPONENTS, name, patch, self.namespace)
+            edited.append(await self.seen.wait(name, "MODIFIED", since))
+        for number in rounds:
+            name, since = f"web{number}", time.monotonic()
+            entry = {"componentName": name, "traits": [scaler(name, 2)]}
+            patch = {"spec": {"components": [entry]}}
+            await self.client.merge_patch(APPLICATION_CONFIGURATIONS, name, patch, self.namespace)
+            trait.append(await self.seen.scaled(name, 2, since))
+        for number in rounds:
+            name, since = f"web{number}", time.monotonic()
+            await self.client.delete(APPLICATION_CONFIGURATIONS, name, self.namespace)
+            deleted.append(await self.seen.wait(name, "DELETED", since))
+        add(self.report, "application created → Deployment exists", created, 0.11)
+        add(self.report, "→ scaled by its trait", scaled, 1.37)
+        add(self.report, "Component edited → Deployment changed", edited, 0.13)
+        add(self.report, "trait edited → Deployment scaled", trait, 0.2)
+        add(self.report, "application deleted → Deployment gone", deleted, 0.08)
+
+    async def at_once(self, many: int, limit: float | None) -> None:
+        """Many applications, made at the same time."""
+        start = 10_000 + self.living
+        pairs = [objects(self.namespace, number) for number in range(start, start + many)]
+        self.living += many
+        await asyncio.gather(*(self.client.create(COMPONENTS, part) for part, _ in pairs))
+        await asyncio.sleep(3)  # they are recorded
+        before, since = cpu(self.runtime.pid), time.monotonic()
+        await asyncio.gather(
+            *(self.client.create(APPLICATION_CONFIGURATIONS, app) for _, app in pairs)
+        )
+        for _, app in pairs:
+            await self.seen.wait(app["metadata"]["name"], "ADDED", since)
+        took = time.monotonic() - since
+        await asyncio.sleep(5)  # traits, status writes and events come to rest
+        used = cpu(self.runtime.pid) - before
+        self.report.add(f"{many} at once: all Deployments exist", took, "s", target=limit)
+        self.report.add(f"{many} at once: time for each", took / many * 1000, "ms")
+        self.report.add(f"{many} at once: CPU for each", used / many * 1000, "ms")
+        # The target speaks of 200 applications; 251 live by then.
+        self.report.add(f"{many} at once: RSS", rss(self.runtime.pid), "MB", target={200: 120.0}.get(many))  # fmt: skip
+
+    async def idle(self, seconds: float) -> None:
+        """What rest costs."""
+        await asyncio.sleep(5)
+        requests, used = requests_of_runtime(self.plane), cpu(self.runtime.pid)
+        await asyncio.sleep(seconds)
+        now = requests_of_runtime(self.plane)
+        what = f"idle, {self.living} applications, {seconds:.0f} s"
+        self.report.add(f"{what}: requests", now[0] - requests[0], "requests")
+        self.report.add(f"{what}: of them watches that began anew", now[1] - requests[1], "requests")  # fmt: skip
+        share = (cpu(self.runtime.pid) - used) / seconds * 100
+        self.report.add(f"{what}: CPU", share, "% of a core")
+
+    async def make(self, number: int) -> tuple[str, float]:
+        """Make one application; returns its name, and since when time counts."""
+        part, app = objects(self.namespace, number)
+        await self.client.create(COMPONENTS, part)
+        since = time.monotonic()
+        await self.client.create(APPLICATION_CONFIGURATIONS, app)
+        return app["metadata"]["name"], since
+
+
+async def measure(
+    report: Report,
+    plane: ControlPlane,
+    runtime: subprocess.Popen[bytes],
+    options: argparse.Namespace,
+) -> None:
+    async with Client(Connection.from_kubeconfig(plane.kubeconfig)) as client:
+        await Bench(report, plane, client, runtime, options).run()
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.runtime", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="single events of each sort")
+    parser.add_argument("--most", type=int, default=1000, help="applications at once, at most")
+    parser.add_argument("--idle", type=float, default=IDLE_SECONDS, metavar="SECONDS", help="how long rest is looked at")  # fmt: skip
+    options = parser.parse_args()
     report = Report("runtime")
-    with tempfile.TemporaryDirectory() as folder, control_plane(Path(folder)) as plane:
+    users = {f"{USER}-token": USER}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        control_plane(Path(folder), users=users, audited=True) as plane,
+    ):
         plane.kubectl("apply", "--server-side", "-f", str(CRDS))
         plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        plane.kubectl("create", "clusterrolebinding", USER, "--clusterrole=cluster-admin", f"--user={USER}")  # fmt: skip
+        plane.kubectl("apply", "-f", "-", input=json.dumps(SCALING))
         plane.start_controller_manager()
         port = free_ports(1)[0]
         argv = [sys.executable, "-m", "oamkit.runtime", f"--metrics-addr=127.0.0.1:{port}"]
+        argv.append(f"--kubeconfig={plane.kubeconfig_for(f'{USER}-token')}")
         log = (Path(folder) / "runtime.log").open("wb")
-        runtime = subprocess.Popen(
-            [*argv, f"--kubeconfig={plane.kubeconfig}"], stdout=log, stderr=log, cwd=ROOT
-        )
+        runtime = subprocess.Popen(argv, stdout=log, stderr=log, cwd=ROOT)
         try:
             time.sleep(3)
-            asyncio.run(measure(report, plane, runtime))
+            asyncio.run(measure(report, plane, runtime, options))
         finally:
             since = time.monotonic()
             runtime.terminate()

@@ -190,6 +190,7 @@ class Client(Session):
         namespace: str | None = None,
         *,
         uid: str = "",
+        resource_version: str = "",
         propagation: Propagation = "Background",
         grace: int | None = None,
     ) -> None:
@@ -200,6 +201,7 @@ class Client(Session):
             name: Its name.
             namespace: Its namespace.
             uid: Only the object with this UID; another one of the same name gives status 409.
+            resource_version: Only the object as it was then; a changed one gives status 409.
             propagation: What happens to what it owns.
             grace: Seconds that a Pod gets to end; its own by default.
         """
@@ -208,8 +210,9 @@ class Client(Session):
             "kind": "DeleteOptions",
             "propagationPolicy": propagation,
         }
-        if uid:
-            body["preconditions"] = {"uid": uid}
+        conditions = {"uid": uid, "resourceVersion": resource_version}
+        if any(conditions.values()):
+            body["preconditions"] = {name: value for name, value in conditions.items() if value}
         if grace is not None:
             body["gracePeriodSeconds"] = grace
         await self.request("DELETE", resource.path(namespace, name), body=body)

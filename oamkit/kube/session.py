@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import random
 import sys
@@ -21,6 +22,8 @@ __all__ = ["Session", "api_error", "decode"]
 
 RETRIES = 5
 """How often a request is sent again that certainly did nothing."""
+LARGE = 2**20
+"""Bytes."""
 MAX_RETRY_AFTER = 30.0
 """The longest wait, in seconds, that a server may ask for."""
 _FORGETFUL = sys.version_info < (3, 12, 8) or (3, 13, 0) <= sys.version_info < (3, 13, 1)
@@ -138,7 +141,8 @@ class Session:
             URL(self.connection.server + path, encoded=True),
             params=params,
             headers=headers,
-            data=data,
+            # Of large bodies aiohttp wants a file, which it sends piece by piece.
+            data=io.BytesIO(data) if data is not None and len(data) >= LARGE else data,
             timeout=limit,
             server_hostname=self.connection.server_name or None,
             allow_redirects=False,

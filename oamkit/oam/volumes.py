@@ -83,14 +83,28 @@ def storage_of(workload: str, containers: list[Obj]) -> Storage:
         containers: ``spec.containers``.
 
     Raises:
-        InputError: A file has neither content nor secret, or its path is no absolute path of a file.
+        InputError: A file has neither content nor secret, its path is no absolute path of a file, or two things have one path.
     """
     storage = Storage([], [[] for _ in containers], [], [])
     for i, container in enumerate(containers):
         _add_volumes(storage, workload, i, container)
     for i, container in enumerate(containers):
         _add_files(storage, workload, i, container)
+        _check_paths(storage.mounts[i], f"spec.containers[{i}]")
     return storage
+
+
+def _check_paths(mounts: list[Obj], at: str) -> None:
+    seen: set[str] = set()
+    for mount in mounts:
+        path = str(mount["mountPath"]).rstrip("/")
+        if path in seen:
+            raise InputError(
+                f"two volumes, or a volume and a file, are to be at {path or '/'}",
+                field=at,
+                hint="Give one of them another path.",
+            )
+        seen.add(path)
 
 
 def _add_volumes(storage: Storage, workload: str, index: int, container: Obj) -> None:
@@ -138,6 +152,7 @@ def _files(
 ) -> Iterator[tuple[str, str, Obj, ConfigFile | None]]:
     """Yield each file's volume name, mount path, source as in a projected volume, and what must be made for it."""
     at = f"spec.containers[{index}].config"
+    seen: set[str] = set()
     for i, item in enumerate(listing(container.get("config"), at)):
         entry = mapping(item, f"{at}[{i}]")
         path = required_text(entry, "path", f"{at}[{i}]")
@@ -146,6 +161,9 @@ def _files(
             raise InputError(
                 f"expected an absolute path of a file, got {path!r}", field=f"{at}[{i}].path"
             )
+        if path in seen:
+            raise InputError(f"there is another file {path}", field=f"{at}[{i}].path")
+        seen.add(path)
         if entry.get("value") is not None:
             value = text(entry["value"], f"{at}[{i}].value")
             config_map = f"{workload}-{container.get('name')}-{path_hash(path)}"

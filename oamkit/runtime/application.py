@@ -92,7 +92,7 @@ class ApplicationReconciler:
         obj = self._informer.items.get(key)
         if obj is None:
             self._facts.forget(key)
-            self._applier.forget(key)
+            await self._applier.reap(key)
             return True
         status = obj.get("status") or {}
         # What the API server doesn't check is read within the pass, so that a fault in it ends up in the status.

@@ -9,10 +9,11 @@ from __future__ import annotations
 from oamkit.errors import ApiError, OamKitError
 from oamkit.kube import Client, Discovery, EventType, Key, Object, Resource
 from oamkit.oam import ApplicationConfiguration, TypedReference
-from oamkit.oam.kinds import FIELD_MANAGER, Obj
+from oamkit.oam.kinds import APPLICATION_CONFIGURATION, FIELD_MANAGER, Obj
 from oamkit.oam.shape import quoted
 from oamkit.runtime import children
 from oamkit.runtime.ledger import Ledger, Place
+from oamkit.runtime.reaping import reap
 from oamkit.runtime.watches import Watches
 
 __all__ = ["Applier"]
@@ -133,8 +134,9 @@ class Applier:
             self._waiting[user] &= kept
         self._watches.keep(user, {resource for resource, _ in kept})
 
-    def forget(self, user: Key) -> None:
-        """Drop what is remembered of an application that is gone."""
+    async def reap(self, user: Key) -> None:
+        """Delete what an application made that is gone itself, and drop what is remembered of it."""
+        await reap(self._client, self._watches, self._ledger, user, APPLICATION_CONFIGURATION)
         self._ledger.forget(user)
         self._waiting.pop(user, None)
         self._watches.keep(user, set())

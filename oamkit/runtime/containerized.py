@@ -13,7 +13,7 @@ from oamkit.errors import ApiError, ClusterError, OamKitError
 from oamkit.kube import EventType, Informer, Key, Object, Resource, key_of
 from oamkit.oam.conditions import set_condition, synced
 from oamkit.oam.containerized import LABEL_WORKLOAD, Translation, config_maps, translate
-from oamkit.oam.kinds import FIELD_MANAGER, TypedReference
+from oamkit.oam.kinds import CONTAINERIZED_WORKLOAD, FIELD_MANAGER, TypedReference
 from oamkit.runtime import children
 from oamkit.runtime.events import EventRecorder, now
 from oamkit.runtime.events import EventType as Severity
@@ -28,6 +28,7 @@ from oamkit.runtime.ledger import Ledger, Place
 from oamkit.runtime.owners import emit_at_application
 from oamkit.runtime.passes import PassFailedError
 from oamkit.runtime.queue import WorkQueue
+from oamkit.runtime.reaping import reap
 from oamkit.runtime.watches import Watches
 from oamkit.runtime.working import Context, awaited, lean, work
 
@@ -119,6 +120,8 @@ class ContainerizedWorkloadController:
         """
         workload = self._workloads.items.get(key)
         if workload is None or workload["metadata"].get("deletionTimestamp"):
+            if workload is None:
+                await reap(self._client, self._children, self._ledger, key, CONTAINERIZED_WORKLOAD)
             self._ledger.forget(key)
             self._children.keep(key, set())
             return True

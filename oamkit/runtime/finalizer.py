@@ -5,7 +5,8 @@ from __future__ import annotations
 from oamkit.errors import ClusterError, OamKitError
 from oamkit.kube import Client, Key, Object
 from oamkit.oam import ApplicationConfiguration, all_memberships, scope_needs
-from oamkit.oam.kinds import FIELD_MANAGER, FINALIZER_SCOPES
+from oamkit.oam.kinds import FINALIZER_SCOPES
+from oamkit.runtime import shared
 from oamkit.runtime.facts import Facts
 from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS
 from oamkit.runtime.passes import PassFailedError, wrapping
@@ -59,14 +60,5 @@ class ScopeFinalizer:
         await self._write(obj, [name for name in finalizers if name != FINALIZER_SCOPES])
 
     async def _write(self, obj: Object, finalizers: list[str]) -> None:
-        metadata = obj["metadata"]
-        patch = {
-            "metadata": {"finalizers": finalizers, "resourceVersion": metadata["resourceVersion"]}
-        }
-        await self._client.merge_patch(
-            APPLICATION_CONFIGURATIONS,
-            metadata["name"],
-            patch,
-            metadata["namespace"],
-            field_manager=FIELD_MANAGER,
-        )
+        wanted = {**obj, "metadata": {**obj["metadata"], "finalizers": finalizers}}
+        await shared.change(self._client, APPLICATION_CONFIGURATIONS, obj, wanted)

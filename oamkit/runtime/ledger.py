@@ -50,6 +50,10 @@ class Ledger:
         applied = self._applied.get(user, {})
         self._applied[user] = {key: value for key, value in applied.items() if key in places}
 
+    def places(self, user: Key) -> list[Place]:
+        """All objects that were applied for a user."""
+        return list(self._applied.get(user, {}))
+
     def forget(self, user: Key) -> None:
         """Forget all objects."""
         self._applied.pop(user, None)

@@ -7,21 +7,18 @@ from collections.abc import Callable
 from oamkit.errors import ApiError
 from oamkit.kube import Client, Discovery, Object
 from oamkit.oam import Membership, RenderedScope, TypedReference, World
-from oamkit.oam.kinds import FIELD_MANAGER
 from oamkit.oam.resolve import resolve_scope_definition
 from oamkit.oam.scopes import with_workload, without_workload
 from oamkit.oam.world import ObjectKey
+from oamkit.runtime import shared
 
 __all__ = ["ScopeWriter"]
-
-ATTEMPTS = 5
-"""How often a scope is read and written again when somebody else wrote it in between."""
 
 
 class ScopeWriter:
     """Keeps the lists of scopes right.
 
-    The lists are written by update with ``resourceVersion``, not by server-side apply: several applications share them.
+    The lists are written on condition that nobody changed them, not by server-side apply: several applications share them.
     """
 
     def __init__(self, client: Client, discovery: Discovery) -> None:
@@ -71,17 +68,18 @@ class ScopeWriter:
         found = world.object(ObjectKey.at(scope, namespace))
         if resource is None or found is None or change(found) is None:
             return False
-        for attempt in range(ATTEMPTS):
+        for attempt in range(shared.ATTEMPTS):
             try:
                 # The local copy told that there is something to do; what to write is decided on the object of now.
-                changed = change(await self._client.get(resource, scope.name, namespace))
+                live = await self._client.get(resource, scope.name, namespace)
+                changed = change(live)
                 if changed is None:
                     return False
-                await self._client.update(resource, changed, field_manager=FIELD_MANAGER)
+                await shared.change(self._client, resource, live, changed)
             except ApiError as error:
                 if error.status == 404:
                     return False
-                if error.status != 409 or attempt == ATTEMPTS - 1:
+                if error.status not in shared.CONFLICTS or attempt == shared.ATTEMPTS - 1:
                     raise
             else:
                 return True

@@ -7,17 +7,15 @@ from oamkit.kube import Client, Discovery, Object, Resource
 from oamkit.oam.kinds import FIELD_MANAGER
 from oamkit.oam.shape import quoted
 from oamkit.oam.stores import StoreWrite
+from oamkit.runtime import shared
 
 __all__ = ["StoreWriter"]
-
-ATTEMPTS = 5
-"""How often a store is read and written again when somebody else wrote it in between."""
 
 
 class StoreWriter:
     """Keeps stores right.
 
-    They are written by update with ``resourceVersion``, not by server-side apply: several applications share them, and an
+    They are written on condition that nobody changed them, not by server-side apply: several applications share them, and an
     operation changes what another one left.
     """
 
@@ -37,16 +35,18 @@ class StoreWriter:
             raise OamKitError(
                 f"no matches for kind {quoted(ref.kind)} in version {quoted(ref.api_version)}"
             )
-        for attempt in range(ATTEMPTS):
+        for attempt in range(shared.ATTEMPTS):
             live = await self._read(resource, ref.name, namespace)
             changed = write.change(live)
             if changed is None:
                 return False
-            send = self._client.create if live is None else self._client.update
             try:
-                await send(resource, changed, field_manager=FIELD_MANAGER)
+                if live is None:
+                    await self._client.create(resource, changed, field_manager=FIELD_MANAGER)
+                else:
+                    await shared.change(self._client, resource, live, changed)
             except ApiError as error:
-                if error.status != 409 or attempt == ATTEMPTS - 1:
+                if error.status not in shared.CONFLICTS or attempt == shared.ATTEMPTS - 1:
                     raise
             else:
                 return True

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.mutations import mutated
 
 from oamkit.errors import ApiError, ClusterError
 from oamkit.oam import KindKey, ObjectKey, ServedKind
@@ -201,48 +202,12 @@ def test_9_what_cannot_be_looked_up_is_not_allowed(
     assert "Traceback" not in response["status"]["message"]
 
 
-ODD = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | st.text(max_size=4)
-    # Built anew each time: what is drawn later is put into them.
-    | st.builds(list)
-    | st.builds(dict)
-    | st.builds(lambda: [None])
-    | st.builds(lambda: {"": None})
-    | st.just("web-service")
-)
-
-
-def paths_in(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    found = [at]
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()  # fmt: skip
-    for key, item in items:
-        found += paths_in(item, (*at, key))
-    return found
-
-
 @st.composite
 def bodies(draw: st.DrawFn) -> tuple[str, bytes]:
     """A good review of which a few parts are replaced, dropped, or added."""
     path = draw(st.sampled_from(sorted(PATHS)))
-    whole: Any = copy.deepcopy(review(plural_of(path), TYPED if plural_of(path) == "components" else APP))  # fmt: skip
-    for _ in range(draw(st.integers(0, 4))):
-        at = draw(st.sampled_from(paths_in(whole)))
-        if not at:
-            continue
-        target = whole
-        for key in at[:-1]:
-            target = target[key]
-        how = draw(st.sampled_from(["replace", "drop", "add"]))
-        if how == "drop":
-            del target[at[-1]]
-        elif how == "add" and isinstance(target, dict):
-            target[draw(st.sampled_from(["name", "type", "properties", "spec", "x"]))] = draw(ODD)
-        else:
-            target[at[-1]] = draw(ODD)
+    good = review(plural_of(path), obj_for(path))
+    whole = draw(mutated(good, names=["name", "type", "properties", "spec", "x"]))
     return path, json.dumps(whole).encode()
 
 

@@ -156,7 +156,7 @@ def test_11_4_33_46_a_deletion_that_fails_is_told_and_tried_again(plane: Control
     grants = {
         "most": ["--verb=*", f"--resource={everything},{status}"],
         "look": ["--verb=get,list,watch", "--resource=healthscopes.core.oam.dev"],
-        "write": ["--verb=update", "--resource=healthscopes.core.oam.dev"],
+        "write": ["--verb=patch", "--resource=healthscopes.core.oam.dev"],
     }
     for name, rights in grants.items():
         plane.kubectl("create", "clusterrole", f"scopes-{name}", *rights)
