@@ -19,6 +19,9 @@ __all__ = ["Catalogue", "Template", "catalogue", "read"]
 DEPTH = 3
 """How deep messages may stand in the slots of messages."""
 
+WEAK = 4
+"""Letters outside its slots that a template must have before a slot may hold several words that are no message."""
+
 
 @dataclass(frozen=True)
 class Template:
@@ -36,6 +39,11 @@ class Template:
     def literals(self) -> tuple[str, ...]:
         """The text between the slots."""
         return tuple(text for text, *_ in Formatter().parse(self.source) if text)
+
+    @cached_property
+    def is_weak(self) -> bool:
+        """Whether it says so little, such as ``{one} of {other}``, that any sentence could have been made from it."""
+        return sum(character.isalpha() for literal in self.literals for character in literal) < WEAK
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -90,18 +98,23 @@ class Catalogue:
 
     def translate(self, text: str) -> str:
         """Return a message in this language, or as it is if it is none."""
-        found = self._known(text, DEPTH)
-        return found.text if found else self._by_lines(text)
+        whole = self._known(text, DEPTH)
+        if "\n" not in text:
+            return whole.text if whole else text
+        lines = self._by_lines(text)
+        return whole.text if whole and whole.weight > lines.weight else lines.text
 
     def _known(self, text: str, depth: int) -> _Found | None:
         """Return the translation of a message; ``None`` if no template fits."""
-        core = text.strip()
+        core = text.strip().removesuffix("…").rstrip()  # what is waited for ends with dots
         if not core or not depth:
             return None
         if core in self._plain:
             found: _Found | None = _Found(self._plain[core], len(core))
         else:
-            found = self._filled(core, depth) or self._with_prefix(core, depth)
+            whole, after = self._filled(core, depth), self._with_prefix(core, depth)
+            # What stands before a colon is rather a place than a part of the message.
+            found = after if after and (not whole or after.weight >= whole.weight) else whole
         return found and _Found(text.replace(core, found.text, 1), found.weight)
 
     def _filled(self, text: str, depth: int) -> _Found | None:
@@ -112,6 +125,10 @@ class Catalogue:
             if values is None:
                 continue
             slots = {name: self._slot(value, depth - 1) for name, value in values.items()}
+            if template.is_weak and any(
+                " " in each.text and not each.weight for each in slots.values()
+            ):
+                continue
             weight = sum(map(len, template.literals)) + sum(each.weight for each in slots.values())
             if best is None or weight >= best.weight:  # of two, the shorter one joins messages
                 parts = Formatter().parse(template.target)
@@ -122,8 +139,12 @@ class Catalogue:
         return best
 
     def _slot(self, value: str, depth: int) -> _Found:
-        """What stands in a slot may be a message itself; a single word is a name."""
-        return (self._known(value, depth) if " " in value.strip() else None) or _Found(value, 0)
+        """What stands in a slot may be a message itself, or a list of messages; a single word is a name."""
+        found = self._known(value, depth) if " " in value.strip() else None
+        if found or ", " not in value:
+            return found or _Found(value, 0)
+        parts = [self._slot(part, depth) for part in value.split(", ")]
+        return _Found(", ".join(part.text for part in parts), sum(part.weight for part in parts))
 
     def _with_prefix(self, text: str, depth: int) -> _Found | None:
         """Where a message comes after the place that it is about, ``app.yaml:7: expected …``, or after an arrow, that stays."""
@@ -133,13 +154,9 @@ class Catalogue:
         found = self._known(rest, depth)
         return found and _Found(f"{place}{sign}{found.text}", found.weight)
 
-    def _by_lines(self, text: str) -> str:
-        if "\n" not in text:
-            return text
-        lines = text.split("\n")
-        return "\n".join(
-            found.text if (found := self._known(line, DEPTH)) else line for line in lines
-        )
+    def _by_lines(self, text: str) -> _Found:
+        found = [self._known(line, DEPTH) or _Found(line, 0) for line in text.split("\n")]
+        return _Found("\n".join(each.text for each in found), sum(each.weight for each in found))
 
 
 def read(text: str) -> dict[str, str]:

@@ -77,6 +77,34 @@ def test_the_place_before_a_message_stays() -> None:
     )
 
 
+def test_a_template_that_says_little_takes_no_sentence_apart() -> None:
+    translate = Catalogue({**CHINESE, "{solved} of {total}": "{solved}/{total}"}).translate
+    assert translate("2 of 4") == "2/4"
+    assert (
+        translate("Exercises: 2 of 4 solved.\nThere is no image x.")
+        == "Exercises: 2 of 4 solved.\n没有镜像 x。"
+    )
+    assert translate("some words of other words") == "some words of other words"
+
+
+def test_a_list_of_messages_in_a_slot_is_translated_one_by_one() -> None:
+    translate = Catalogue(CHINESE).translate
+    assert (
+        translate("expected a list, the file x y, web, got 3")
+        == "得到的是 3,需要的是 一个列表, 文件 x y, web"
+    )
+
+
+def test_dots_at_the_end_stay() -> None:
+    translate = Catalogue(
+        {"{available} of {wanted} Pods available": "{wanted} 个 Pod 中有 {available} 个可用"}
+    ).translate
+    assert (
+        translate("  Deployment/web: 1 of 3 Pods available …")
+        == "  Deployment/web: 3 个 Pod 中有 1 个可用 …"
+    )
+
+
 def test_a_name_in_a_slot_is_no_message() -> None:
     assert Catalogue(CHINESE).translate("There is no image ready.") == "没有镜像 ready。"
 
