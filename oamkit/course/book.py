@@ -1,7 +1,7 @@
 """The book: the executed lessons as pages in each language, readable from a folder, without a network and without a server.
 
-The code was run once, in English notebooks. A Chinese page has the same outputs under the texts of the Chinese notebook; pictures whose
-words stand in their cell are drawn anew.
+The code was run once, in English notebooks. A Chinese page has the same outputs under the texts of the Chinese notebook: what the kit said is
+translated there as it would be when it is shown, and pictures whose words stand in their cell are drawn anew.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import ast
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,7 @@ def _page(lesson: Lesson, executed: Path, lang: str) -> _Page:
             cell.source = texts[cell.id]
         elif cell.cell_type == "code" and lang != "en":
             _draw_anew(cell, lang)
+            _say_anew(cell, lang)
         cells.append(cell)
     done.cells = cells
     return _Page(lesson, heading(done) or lesson.name, pages.body(done))
@@ -143,6 +145,20 @@ def _draw_anew(cell: Any, lang: str) -> None:  # noqa: ANN401 - nbformat ships n
                 output.data["text/html"], output.data["text/plain"] = drawn.to_html(), str(drawn)
             finally:
                 languages.language(before)
+
+
+def _say_anew(cell: Any, lang: str) -> None:  # noqa: ANN401 - nbformat ships no types
+    """Translate what the kit said in a cell's outputs. A single word may be anybody's, so it stays."""
+
+    def said(match: re.Match[str]) -> str:
+        text = unescape(match[1])
+        return f">{escape(translate(text, lang))}<" if " " in text.strip() else match[0]
+
+    for output in cell.get("outputs", []):
+        if output.output_type == "stream":
+            output.text = translate(output.text, lang)
+        elif "text/html" in output.get("data", {}):
+            output.data["text/html"] = re.sub(r">([^<]+)<", said, output.data["text/html"])
 
 
 def _picture(source: str) -> tuple[str, list[Any], dict[str, Any]] | None:

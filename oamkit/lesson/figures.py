@@ -8,7 +8,7 @@ reader reads is also what a terminal shows.
 from __future__ import annotations
 
 import base64
-import textwrap
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -28,6 +28,11 @@ INK, LINE, CARD = "#1f2933", "#52606d", "#ffffff"
 LINE_HEIGHT = 17
 CHARACTER = 7.0
 """Width of an average character of 13 px, in px. CJK characters count twice."""
+
+_PARTS = re.compile(
+    r"[\u2e80-\uffff][、-〃〉》」』】〕〗!),.:;?]*\s*|[^\s\u2e80-\uffff]+[、-〃〉》」』】〕〗!),.:;?]*\s*"
+)
+"""What a line may be broken between: a CJK character or a word, each with the punctuation that follows it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def flow(*steps: tuple[str, str], title: str = "") -> Figure:
         You: apply a Component → The API server: stores it
     """
     title, steps = translate(title), _translated(steps)
-    per_row, width, gap = 4, 176, 34
+    per_row, width, gap = 4, 204, 30
     texts = [(_wrap(who, width - 20), _wrap(what, width - 20)) for who, what in steps]
     height = 24 + LINE_HEIGHT * max(len(who) + len(what) for who, what in texts)
     columns = min(per_row, len(steps))
@@ -156,9 +161,18 @@ def _lines(x: int, y: int, lines: Sequence[str], *, bold: bool = False) -> list[
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    wide = sum(ord(character) > 0x2E80 for character in text)
-    characters = int(width / CHARACTER)
-    return textwrap.wrap(text, characters // 2 + 2 if wide > len(text) // 3 else characters)
+    """Break a text into lines that fit: at spaces, and between CJK characters, but not before their punctuation."""
+    lines, room = [""], 0.0
+    for part in _PARTS.findall(text):
+        needed = sum(2 if ord(character) > 0x2E80 else 1 for character in part.rstrip()) * CHARACTER
+        if lines[-1] and needed > room:
+            lines[-1] = lines[-1].rstrip()
+            lines.append("")
+        if not lines[-1]:
+            room = float(width)
+        lines[-1] += part
+        room -= needed + (len(part) - len(part.rstrip())) * CHARACTER
+    return [line.rstrip() for line in lines]
 
 
 def _text(x: int, y: int, text: str, size: int, *, bold: bool = False) -> str:

@@ -54,6 +54,7 @@ def course(tmp_path: Path) -> Path:
             _markdown("l06-title", title),
             _code("l06-picture", PICTURE, drawn.to_html(), str(drawn)),
             _code("l06-other", "layers(('a', b))", layers(("A", "b")).to_html(), "A"),
+            _code("l06-said", "x", "<p>There is no such &lt;thing&gt;.</p><p>ready</p>", "x"),
             _markdown("l06-part", part),
         ]
         lessons = {"06-look": cells, "07-next": [_markdown("l07-title", following)]}
@@ -111,17 +112,25 @@ def test_a_chinese_page_has_chinese_texts_under_the_outputs_of_the_run(book: Pat
     assert "<code>文件</code>" in page
 
 
-def test_pictures_whose_words_stand_in_their_cell_are_drawn_in_the_page_s_language(
+def test_pictures_and_messages_are_in_the_page_s_language(
     course: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from oamkit.locale import catalogue as catalogues
     from oamkit.locale.catalogue import Catalogue
 
-    monkeypatch.setattr(catalogues, "catalogue", lambda lang: Catalogue({"Seen": "看到了"}))
+    monkeypatch.setattr(
+        catalogues,
+        "catalogue",
+        lambda lang: Catalogue(
+            {"Seen": "看到了", "There is no such {what}.": "没有{what}。", "ready": "就绪"}
+        ),
+    )
     write(
         course / "executed", course / "book", notebooks={"en": course / "en", "zh": course / "zh"}
     )
-    assert 'alt="看到了' in (course / "book" / "zh" / "06-look.html").read_text()
+    chinese = (course / "book" / "zh" / "06-look.html").read_text()
+    assert 'alt="看到了' in chinese
+    assert "<p>没有&lt;thing&gt;。</p><p>ready</p>" in chinese
     assert 'alt="Seen' in (course / "book" / "en" / "06-look.html").read_text()
 
 

@@ -67,3 +67,24 @@ def test_pictures_are_images_with_words(figure) -> None:  # noqa: ANN001 - Figur
             assert float(each.attrib["y"]) + float(each.attrib["height"]) <= height
     assert 'alt="' in page
     assert str(figure) == figure.alt
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "WorkloadDefinition says that this kind runs code",
+        "组件由业务研发编写,描述一个微服务:代码、镜像,以及如何运行它。",
+        "Component 组件 + Trait 运维能力 = ApplicationConfiguration",
+        "one",
+    ],
+)
+def test_texts_are_broken_where_a_reader_would(text: str) -> None:
+    from oamkit.lesson.figures import CHARACTER, _wrap
+
+    lines = _wrap(text, 184)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    for line in lines:
+        wide = sum(2 if ord(character) > 0x2E80 else 1 for character in line)
+        assert wide * CHARACTER <= 184 + 2 * CHARACTER
+        assert line[0] not in ",。、:;"
+    assert all(word in " ".join(lines) for word in re.findall("[A-Za-z]+", text))
