@@ -31,7 +31,7 @@ def test_all_names_what_is_public() -> None:
         "show",
         "topology",
     }
-    tools = {"TYPE_CHECKING", "annotations", "import_module", "cli", "diagnosis"}
+    tools = {"TYPE_CHECKING", "annotations", "import_module", "cli", "course", "diagnosis"}
     assert public - parts - tools == set(oamkit.__all__)
 
 

@@ -1,0 +1,46 @@
+"""The course's demo where namespaces are refused, as in the containers of Binder and of most hubs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.sandbox
+@pytest.mark.notebooks
+@pytest.mark.timeout(300)
+def test_the_course_s_demo_runs_where_namespaces_are_refused(tmp_path: Path) -> None:
+    """As in Binder's container: an ordinary container of an ordinary user may make no namespaces, so the loopback layout is taken."""
+    env = {
+        **os.environ,
+        "OAMKIT_HOME": str(tmp_path / "home"),
+        "OAMKIT_SANDBOX_LAYOUT": "loopback",
+        "OAMKIT_PROVIDER": "sandbox",
+    }
+    code = (
+        "import sys, pathlib\nfrom oamkit.course.runner import run_course\n"
+        "done = run_course(['06'], output=pathlib.Path(sys.argv[1]))\n"
+        "print(done.lessons[-1].failure)\nsys.exit(not done.passed)"
+    )
+    try:
+        done = _run(env, "-c", code, str(tmp_path / "out"))
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+        assert "Hello World from Flask" in done.stdout
+        status = _run(env, "-m", "oamkit.cli", "sandbox", "status").stdout
+        assert re.search(r"layout +loopback", status), status
+    finally:
+        _run(env, "-m", "oamkit.cli", "sandbox", "reset", "--yes")
+
+
+def _run(env: dict[str, str], *argv: str) -> Any:
+    return subprocess.run(
+        [sys.executable, *argv], cwd=ROOT, env=env, capture_output=True, text=True, timeout=280
+    )
