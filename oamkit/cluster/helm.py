@@ -84,6 +84,10 @@ def install(
     argv += ["--namespace", namespace]
     if create_namespace and not before:
         argv.append("--create-namespace")
+    if (
+        before and not values
+    ):  # else helm takes the values of the release before (docs of helm upgrade, --reset-values)
+        argv.append("--reset-values")
     argv += [word for pair in _set(values or {}) for word in pair]
     argv += ["--wait", "--timeout", f"{timeout:.0f}s"]
     show.command(argv)

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from oamkit.lesson.exercising import find as exercise
 from oamkit.lesson.figures import Figure, flow, layers
+from oamkit.lesson.operators import Operator, operator
 from oamkit.lesson.overview import reset
 from oamkit.lesson.people import Person, person, rights
 from oamkit.lesson.start import Started, start
 
 __all__ = [
     "Figure",
+    "Operator",
     "Person",
     "Started",
     "exercise",
     "flow",
     "layers",
+    "operator",
     "person",
     "reset",
     "rights",

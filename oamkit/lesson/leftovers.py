@@ -38,6 +38,9 @@ _KEPT = {
 _OF_THE_CLUSTER = ("system:", "kubeadm:", "oamkit:")
 """How names begin that are the cluster's own, not people's: Kubernetes', kind's and the sandbox's."""
 
+_OF_EXERCISES = ("workshop", "work-shop", "staging", "oam-statefulsets")
+"""What learners make in exercises before they know labels, outside the namespace ``default``."""
+
 _PASSING = {"events", "endpoints", "endpointslices", "leases"}
 """Kinds whose objects come and go by themselves."""
 
@@ -96,6 +99,8 @@ def in_cluster(api: Api, *, ours: bool) -> list[Leftover]:
             wanted: Callable[[Json], bool] = _is_no_charts
         elif ours and resource.plural == "clusterrolebindings":
             wanted = _binds_people
+        elif ours and resource.plural in ("namespaces", "clusterroles"):
+            wanted = _is_of_an_exercise
         elif ours and resource.group == "admissionregistration.k8s.io":
             wanted = partial(_calls_nobody, api)
         else:
@@ -292,6 +297,10 @@ def _calls_nobody(api: Api, item: Json) -> bool:
         for each in services
         if each
     )
+
+
+def _is_of_an_exercise(item: Json) -> bool:
+    return _is_a_lessons(item) or item["metadata"]["name"] in _OF_EXERCISES
 
 
 def _binds_people(item: Json) -> bool:

@@ -29,7 +29,8 @@ __all__ = ["State", "ensure", "look", "remove_remains"]
 SECONDS = 90.0
 """How long the runtime may take to get ready."""
 
-MANAGER = "oamkit"
+MANAGER = "helm"
+"""Whose fields the repaired ones are: with another name, the next ``helm upgrade`` would find a conflict."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from oamkit import images, show
 from oamkit.cluster import active, helm, kit, objects
 from oamkit.errors import ImageError
 from oamkit.languages import remember_notebook
-from oamkit.lesson import demo, leftovers, overview, progress, release
+from oamkit.lesson import demo, leftovers, operators, overview, progress, release
 from oamkit.lesson.extras import EXTRAS
 from oamkit.lesson.lessons import Need, needs
 from oamkit.lesson.overview import LessonProgress
@@ -68,6 +68,7 @@ def start(number: str, *, provider: str = "") -> Started:
     begin = time.monotonic()
     remember_notebook()
     os.chdir(kit.root())
+    operators.stop_all()
     ready = needs(number)
     place = active.provider(provider or None)
     mended: list[str] = []

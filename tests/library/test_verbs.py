@@ -130,13 +130,22 @@ def test_helm_installs_what_is_not_there(chart: str, capsys: pytest.CaptureFixtu
     )
 
 
-def test_helm_upgrades_what_is_there(chart: str) -> None:
+@pytest.mark.parametrize(
+    ("values", "argument"), [({}, "--reset-values"), ({"replicaCount": 2}, "--set replicaCount=2")]
+)
+def test_helm_upgrades_what_is_there_and_forgets_the_values_of_before(
+    chart: str, capsys: pytest.CaptureFixture[str], values: dict[str, int], argument: str
+) -> None:
     answers = {
         ("helm", "list"): Completed((), stdout=json.dumps([RELEASE])),
         ("helm", "upgrade"): Completed(()),
     }
     with _place(FakeRunner(answers)):
-        assert helm.install("oam", chart, namespace="oam-system").verb == "upgraded"
+        release = helm.install("oam", chart, namespace="oam-system", values=values)
+    assert release.verb == "upgraded"
+    assert capsys.readouterr().out.strip() == (
+        f"$ helm upgrade oam charts/oam-kubernetes-runtime --namespace oam-system {argument} --wait --timeout 120s"
+    )
 
 
 def test_helm_uninstalls_once(chart: str) -> None:

@@ -17,10 +17,8 @@ from oamkit.lesson.exercising import (
 IMAGE, SECOND = "flask-sample:v1", "flask-sample:v2"
 FIRST = "Hello World from Flask"
 
-_IMAGE = """
-images.build("flask-demo", "flask-sample:v1")
-cluster.load_image("flask-sample:v1")
-"""
+_IMAGE = 'lesson.start("05")\n'
+"""The image is what lesson 04 makes, and 05 begins with."""
 
 
 def _build(change: str = 'replace("Hello World from Flask", "Good morning from Flask")') -> str:
@@ -133,6 +131,11 @@ def half(look: Look) -> Verdict:
         return not_attempted(
             "There is no Pod 'half' yet.", "The Pod of the lesson is a good start."
         )
+    if pod.at("status.containerStatuses[0].state.running") is None:
+        return incorrect(
+            f"The program doesn't run: {problem(pod)}.",
+            "It should run, and not be ready. logs('half') tells why it ended.",
+        )
     if pod.at("spec.containers[0].readinessProbe") is None:
         return incorrect(
             "The Pod has no readinessProbe, so it is ready as soon as its program runs.",
@@ -144,10 +147,10 @@ def half(look: Look) -> Verdict:
             f"The Pod is ready: its probe asks for {path!r}.",
             "The probe gets an answer. For which page would the app answer 404?",
         )
-    if pod.at("status.containerStatuses[0].state.running") is None:
+    path = pod.at("spec.containers[0].readinessProbe.httpGet.path", "")
+    if not page("half") or (path and page("half", path)):
         return incorrect(
-            f"The program doesn't run: {problem(pod)}.",
-            "It should run, and not be ready. logs('half') tells why it ended.",
+            "The Pod has only just begun: it isn't ready yet.", "Check again in a moment."
         )
     return correct("It runs, and it isn't ready: 0/1. No visitor would be sent to it.")
 

@@ -256,8 +256,7 @@ wait_for("deployment", "web", namespace="staging")
     "06.4",
     title="The same application next door",
     bonus=True,
-    prepare=DEPLOYED
-    + 'delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "staging"}})\n',
+    prepare=DEPLOYED,
     solution=_NEXT_DOOR,
     wrong=(
         Wrong(

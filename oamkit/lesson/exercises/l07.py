@@ -213,7 +213,7 @@ apply([scope, application])
                 '"workloadRefs": []',
                 '"workloadRefs": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}]',
             ),
-            hint="by hand",
+            hint="has to remember",
         ),
     ),
 )

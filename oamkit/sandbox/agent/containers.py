@@ -61,6 +61,28 @@ class ContainerSet:
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._stops: dict[str, asyncio.Task[ContainerStatus]] = {}
 
+    def update(self, pod: Object) -> None:
+        """Take over a newer version of the Pod. A container whose image has changed is started anew, as the kubelet does it.
+
+        Where nothing is restarted (``restartPolicy: Never``) a container goes on with its old image.
+        Source: https://kubernetes.io/docs/concepts/workloads/pods/#pod-update-and-replacement
+        """
+        self.pod = pod
+        specs = {container["name"]: container for container in all_containers(pod)}
+        changed = [
+            name
+            for name, container in specs.items()
+            if container.get("image") != self._specs[name].get("image")
+        ]
+        self._specs = specs
+        for name in changed:
+            record = self.records[name]
+            if running(record) and pod["spec"].get("restartPolicy", "Always") == "Always":
+                record.kill_reason = f"Container {name} definition changed, will be restarted"
+                # It hasn't failed, so its next start needn't wait.
+                self._back_offs.pop(name, None)
+                self._retry_at.pop(name, None)
+
     def plan(self, now: float) -> Plan:
         """Return what to do next."""
         return decide(self.pod, self.records, self._back_offs, now)

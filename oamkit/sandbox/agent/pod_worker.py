@@ -76,7 +76,8 @@ class PodWorker:
 
     def update(self, pod: Object) -> None:
         """Take over a newer version of the Pod."""
-        self.pod = self.containers.pod = pod
+        self.pod = pod
+        self.containers.update(pod)
         if pod["metadata"].get("deletionTimestamp"):
             self._terminate_within(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
         self.wake()

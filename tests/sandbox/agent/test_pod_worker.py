@@ -131,6 +131,31 @@ def test_an_image_that_is_not_there_is_named_and_used_as_soon_as_it_is(plane, tm
     asyncio.run(run())
 
 
+def test_a_container_whose_image_is_changed_starts_anew_in_the_same_pod(plane, tmp_path):
+    async def run():
+        async with node(plane, tmp_path) as made:
+            put_image(made.config.images_dir, "second:v1")
+            await made.create()
+            before = await made.until(ready)
+            before["spec"]["containers"][0]["image"] = "second:v1"
+            await made.client.update(PODS, before)
+            after = await made.until(
+                lambda pod: (
+                    pod["status"]["containerStatuses"][0]["restartCount"] == 1
+                    and ready(pod)
+                    and pod
+                )
+            )
+            assert after["metadata"]["uid"] == before["metadata"]["uid"]
+            assert after["status"]["podIP"] == before["status"]["podIP"]
+            assert "second@sha256:" in after["status"]["containerStatuses"][0]["imageID"]
+            killing = (await made.events())["Killing"]
+            assert killing["message"] == "Container main definition changed, will be restarted"
+            await forget(made)
+
+    asyncio.run(run())
+
+
 def test_init_containers_and_sidecars_start_in_order_and_stop_in_reverse(plane, tmp_path):
     async def run():
         async with node(plane, tmp_path) as made:
