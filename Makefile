@@ -10,6 +10,7 @@ NAMED := $(if $(filter file undefined default,$(origin PYTHON)),,OAMKIT_SETUP_PY
 PROVIDER ?=
 LESSONS ?=
 NAME ?=
+ARGS ?=
 BIN := .venv/bin
 
 .PHONY: help setup setup-dev course book lab test test-fast test-kind lint format lock binaries bench messages translations clean
@@ -58,9 +59,9 @@ format: setup-dev  ## Bring the code into the project's form
 binaries: setup  ## Build the wheel with Kubernetes, kubectl, helm, kind and cue (cached)
 	@$(BIN)/python binaries/build_wheel.py
 
-bench: setup-dev  ## Measure: make bench NAME=sandbox (runtime)
+bench: setup-dev  ## Measure: make bench NAME=sandbox (runtime) [ARGS="--idle 600"]
 	@test -n "$(NAME)" || { echo "Which one? make bench NAME=$$(ls benchmarks/*.py | xargs -n1 basename | sed 's/.py$$//' | grep -v '^_' | paste -sd'|')"; exit 2; }
-	@$(BIN)/python -m benchmarks.$(NAME)
+	@$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
 messages: setup-dev  ## Bring the catalogue of messages up to date: oamkit/locale/zh/messages.po
 	@$(BIN)/python scripts/translate_messages.py

@@ -1,6 +1,6 @@
 """Measure the runtime on a real API server: latency of single events, many applications at once, memory, idle requests.
 
-``make bench NAME=runtime``. It starts a control plane of its own (no node: Pods would measure something else), and the runtime as a
+``make bench NAME=runtime``, e.g. with ``ARGS="--idle 600"``. It starts a control plane of its own (no node: Pods would measure something else), and the runtime as a
 program of its own.
 """
 

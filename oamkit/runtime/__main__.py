@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -43,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             webhooks=_webhooks(options, connection.namespace) if options.use_webhook else None,
             linger=options.shutdown_delay,
         )
+        # What was imported stays. Else each full collection walks through it, while applications wait.
+        gc.freeze()
         asyncio.run(run(settings))
     except OamKitError as error:
         logging.getLogger("oamkit.runtime").debug("ended by an error", exc_info=error)
