@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from support.kind.place import CLUSTER, ROOT, KindPlace, eventually
 
-from oamkit import provider
+from oamkit import images, provider
 from oamkit.cluster import active
 from oamkit.cluster.api import Api, connect
 from oamkit.cluster.kind.ingress import manifest
@@ -41,15 +42,13 @@ class Nodes:
 @pytest.fixture(scope="module")
 def nodes(place: KindPlace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     """One control plane and two workers, made by the script by hand; the owner has installed an ingress controller."""
-    import os
-
     kubeconfig = tmp_path_factory.mktemp("owner") / "config"
     options = ["--name", NAME, "--workers", "2"]
     if image := os.environ.get("OAMKIT_NODE_IMAGE"):
         options += ["--image", image]
     place.script(*options, kubeconfig=kubeconfig)
-    text, image = manifest()
-    place.run("kind", "load", "docker-image", image, "--name", NAME)
+    text, traefik = manifest()
+    place.run("kind", "load", "docker-image", traefik, "--name", NAME)
     nodes = Nodes(place, kubeconfig, connect(kubeconfig))
     nodes.kubectl("apply", "-f", "-", input=text)
     nodes.kubectl("rollout", "status", "deployment/traefik", "-n", "traefik", "--timeout=120s")
@@ -104,6 +103,9 @@ def test_two_replicas_lose_nothing_when_a_node_stops(nodes: Nodes, tmp_path: Pat
 
 def _install(nodes: Nodes, tmp_path: Path) -> None:
     """Install the chart with two replicas that don't stand on one node."""
+    image = demo.RUNTIME_IMAGE
+    images.build(ROOT / image.context, image.tag, dockerfile=ROOT / str(image.dockerfile))
+    active.provider().load_image(image.tag)
     values = tmp_path / "values.yaml"
     apart = {
         "requiredDuringSchedulingIgnoredDuringExecution": [

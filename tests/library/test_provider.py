@@ -14,7 +14,7 @@ from oamkit.cluster.programs import ProgramRunner
 from oamkit.cluster.providers.kubeconfig import KubeconfigProvider
 from oamkit.cluster.providers.sandbox import SandboxProvider
 from oamkit.errors import ClusterError, CommandError, ImageError, InputError
-from oamkit.process import Completed, FakeRunner
+from oamkit.process import Completed, FakeRunner, RecordingRunner
 from oamkit.provider import Choice, ProviderName, choose
 
 DOCKER = FakeRunner({("docker", "info"): Completed((), stdout='{"ServerVersion": "28.2.2"}')})
@@ -90,6 +90,34 @@ def test_kubeconfig_url_can_be_named(tmp_path: Path) -> None:
     environ = {"OAMKIT_URL": "http://192.0.2.7/"}
     choice = Choice(ProviderName.KUBECONFIG, "the test says so")
     assert KubeconfigProvider(choice, NO_DOCKER, environ).url() == "http://192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("provider_id", "command"),
+    [
+        ("kind://docker/mine/mine-worker", "kind load docker-image flask-sample:v1 --name mine"),
+        ("aws:///eu/i-0", "docker push flask-sample:v1"),
+    ],
+)
+def test_kubeconfig_brings_images_to_kind_s_nodes_and_to_a_registry_for_all_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider_id: str, command: str
+) -> None:
+    (tmp_path / "config").touch()
+    nodes = {"items": [{"spec": {"providerID": provider_id}}]}
+    monkeypatch.setattr(
+        "oamkit.cluster.providers.kubeconfig.connect",
+        lambda _: SimpleNamespace(request=lambda *_: nodes),
+    )
+    answers = {
+        ("docker", "info"): DOCKER.answers["docker", "info"],
+        ("docker", "image", "inspect"): Completed(()),
+        tuple(command.split()[:2]): Completed(()),
+    }
+    runner = RecordingRunner(FakeRunner(answers))
+    choice = Choice(ProviderName.KUBECONFIG, "the test says so")
+    place = KubeconfigProvider(choice, runner, {"KUBECONFIG": str(tmp_path / "config")})
+    assert place.load_image("flask-sample:v1").changed
+    assert tuple(command.split()) in runner.calls
 
 
 @pytest.fixture
