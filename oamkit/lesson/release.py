@@ -11,7 +11,7 @@ import gzip
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,25 +42,28 @@ class State:
         broken: What of the release is missing or changed, as it should be.
         kinds: The kinds of the chart that are missing, as their CustomResourceDefinitions.
         ready: Whether its Deployment is available.
+        values: Those that differ from the chart's own, e.g. from an earlier lesson that has turned the webhooks on.
     """
 
     status: str
     broken: tuple[Json, ...] = ()
     kinds: tuple[Json, ...] = ()
     ready: bool = False
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
         """Whether nothing must be done."""
-        return self.status == "deployed" and self.ready and not self.broken and not self.kinds
+        as_it_was = self.status == "deployed" and not self.values
+        return as_it_was and self.ready and not self.broken and not self.kinds
 
 
 def look(api: Api) -> State:
     """Look how the release is; changes nothing."""
-    status, manifest = _release(api)
+    status, manifest, values = _release(api)
     kinds = tuple(each for each in _chart_kinds() if not _is_served(api, each))
     broken = tuple(each for each in manifest if _is_broken(api, each))
-    return State(status, broken, kinds, _deployment_ready(api))
+    return State(status, broken, kinds, _deployment_ready(api), values)
 
 
 def ensure(api: Api) -> tuple[str, ...]:
@@ -94,16 +97,26 @@ def ensure(api: Api) -> tuple[str, ...]:
             state = State("broken")
         else:
             if _becomes_ready(api, 20.0 if told else SECONDS):
+                if state.values:
+                    names = ", ".join(sorted(state.values))
+                    told.append(
+                        f"The runtime had other settings ({names}), and has the chart's own again."
+                    )
+                    _install()
                 return tuple(told)
             told.append("The runtime didn't run, and is installed anew.")
             state = State("broken")
     elif state.status:
         told.append(f"The runtime was half installed ({state.status}), and is installed anew.")
     told += remove_remains(api, told=not state.status)
+    _install()
+    return tuple(told)
+
+
+def _install() -> None:
     helm.install(
         demo.RELEASE, demo.CHART, namespace=demo.NAMESPACE, create_namespace=True, timeout=180
     )
-    return tuple(told)
 
 
 def remove_remains(api: Api, *, told: bool = True) -> tuple[str, ...]:
@@ -138,21 +151,23 @@ def remove_remains(api: Api, *, told: bool = True) -> tuple[str, ...]:
     return ("What was left of an earlier runtime is gone.",)
 
 
-def _release(api: Api) -> tuple[str, list[Json]]:
-    """Return what helm says of the newest revision, and the objects that it is made of."""
+def _release(api: Api) -> tuple[str, list[Json], dict[str, Any]]:
+    """Return what helm says of the newest revision, the objects that it is made of, and the values that it was given."""
     path = f"/api/v1/namespaces/{demo.NAMESPACE}/secrets"
     query = {"labelSelector": f"owner=helm,name={demo.RELEASE}"}
     secrets = api.request("GET", path, query=query).get("items") or []
     if not secrets:
-        return "", []
+        return "", [], {}
     newest = max(secrets, key=lambda item: int(item["metadata"]["labels"].get("version", 0)))
     status = str(newest["metadata"]["labels"].get("status", "unknown"))
     try:
         packed = base64.b64decode(base64.b64decode(newest["data"]["release"]))
-        text = json.loads(gzip.decompress(packed))["manifest"]
+        release = json.loads(gzip.decompress(packed))
+        text = release["manifest"]
     except (KeyError, ValueError, OSError, EOFError):
-        return "unreadable", []
-    return status, [each for each in yaml.safe_load_all(text) if each]
+        return "unreadable", [], {}
+    objects = [each for each in yaml.safe_load_all(text) if each]
+    return status, objects, dict(release.get("config") or {})
 
 
 def _chart_kinds() -> Iterator[Json]:
