@@ -23,9 +23,17 @@ from string import Formatter
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
+from oamkit.locale.catalogue import JOINTS
+
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "oamkit" / "locale" / "zh" / "messages.po"
 
+TAKEN_IN = (  # the conditions that they write are quoted by verdicts and waits
+    "oamkit/runtime/application.py",
+    "oamkit/runtime/containerized.py",
+    "oamkit/runtime/scaler.py",
+    "oamkit/runtime/working.py",
+)
 LEFT_OUT = (
     "oamkit/runtime/",  # what it says goes into the cluster, which speaks English like all of Kubernetes
     "oamkit/kube/",
@@ -253,8 +261,9 @@ def messages() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for file in sorted((ROOT / "oamkit").rglob("*.py")):
         name = file.relative_to(ROOT).as_posix()
-        if not name.startswith(LEFT_OUT):
+        if name in TAKEN_IN or not name.startswith(LEFT_OUT):
             _collect(found, name, in_source(file.read_text(encoding="utf-8")))
+    _collect(found, "oamkit/locale/catalogue.py", JOINTS)
     for file in sorted((ROOT / "notebooks" / "en").glob("*.ipynb")):
         name = file.relative_to(ROOT).as_posix()
         for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:

@@ -68,16 +68,16 @@ def describe(found: Object) -> str:
 def _replicas(found: Object) -> str:
     wanted = found.at("spec.replicas", 1)
     available = found.at("status.availableReplicas", found.at("status.readyReplicas", 0))
-    text = f"{min(available, wanted)} of {wanted} Pods available"
+    parts = [f"{min(available, wanted)} of {wanted} Pods available"]
     if available > wanted:
-        text += f", {available - wanted} more to be removed"
+        parts.append(f"{available - wanted} more to be removed")
     updated = found.at("status.updatedReplicas", 0)
     if available >= wanted and updated < wanted:
-        text += f", {updated} of them of the newest version"
+        parts.append(f"{updated} of them of the newest version")
     for condition in found.at("status.conditions") or []:
         if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
-            text += f"; {condition.get('message', '')}"
-    return text
+            return f"{', '.join(parts)}; {condition.get('message', '')}"
+    return ", ".join(parts)
 
 
 def _pod(found: Object) -> str:

@@ -50,15 +50,16 @@ class Progress:
     def executed(self, cell: Any, cell_index: int, execute_reply: Any) -> None:  # noqa: ANN401, ARG002 - nbclient's names
         """Say how long it took."""
         if execute_reply["content"].get("status") == "ok":
-            self._end("", "dim")
+            self._end("dim")
         else:
             self.breaks()
 
     def breaks(self) -> None:
         """Say that it failed; once is enough."""
-        self._end("failed after ", "red")
+        self._end("red", failed=True)
 
-    def _end(self, prefix: str, style: str) -> None:
+    def _end(self, style: str, *, failed: bool = False) -> None:
         if self._began is not None:
-            show.say(prefix + show.seconds(time.monotonic() - self._began), style)
+            took = show.seconds(time.monotonic() - self._began)
+            show.say(f"failed after {took}" if failed else took, style)
             self._began = None

@@ -14,6 +14,7 @@ from oamkit import show
 from oamkit.cluster import kit
 from oamkit.course.cells import Failure, answer_of, failure_of
 from oamkit.course.progress import Progress
+from oamkit.languages import translate
 from oamkit.lesson import lessons as catalogue
 from oamkit.lesson.lessons import Lesson
 from oamkit.provider import choose
@@ -210,9 +211,9 @@ def _tell(done: CourseResult) -> None:
     failed = next((result for result in done.lessons if not result.passed), None)
     for result in done.lessons:
         state = "passed" if result.passed else "failed"
-        line = (
-            f"  {result.lesson.number}  {result.title:<60} {state}  {show.seconds(result.seconds)}"
-        )
+        word = translate("passed") if result.passed else translate("failed")
+        took = show.seconds(result.seconds)
+        line = f"  {result.lesson.number}  {result.title:<60} {word}  {took}"
         show.say(line, show.style_of(state))
     for lesson in done.skipped:
         show.say(f"  {lesson.number}  {lesson.name:<60} not run", "dim")

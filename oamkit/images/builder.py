@@ -137,7 +137,7 @@ class _Build:
             self.say(f"[{number}/{total}] {self.path.name}:{step.instruction.line} {text}")
             result = self._step(step)
             if result.cached is not None:
-                how = "cached" if result.cached else f"done in {result.seconds:.1f} s"
+                how = "from the cache" if result.cached else f"done in {result.seconds:.1f} s"
                 self.say(f"  {how}, {result.size / 1e6:.1f} MB")
             done.append(result)
         config = self.plan.config

@@ -80,7 +80,8 @@ class Verdict(Rendered):
         from rich.text import Text
 
         title, message = translate(self.title), translate(self.message)
-        text = Text.assemble((title, show.style_of(self.outcome)), " ", message)
+        gap = "" if title.endswith("。") else " "
+        text = Text.assemble((title, show.style_of(self.outcome)), gap, message)
         if self._more:
             text.append("\n" + translate(f"{self._more} helps."), "dim")
         return text

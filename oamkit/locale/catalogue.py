@@ -14,13 +14,27 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from string import Formatter
 
-__all__ = ["Catalogue", "Template", "catalogue", "read"]
+__all__ = ["JOINTS", "Catalogue", "Template", "catalogue", "read"]
 
 DEPTH = 3
 """How deep messages may stand in the slots of messages."""
+LETTERS = 8
+"""A template that begins with a slot and has fewer letters fits only where names or messages stand in its slots."""
+REMEMBERED = 10_000
+"""How many translations are kept, since a widget says the same again and again."""
 
-WEAK = 4
-"""Letters outside its slots that a template must have before a slot may hold several words that are no message."""
+PLACE = "{place}: {message}"
+JOINTS = (
+    "{message}.",
+    "{message} …",
+    "→ {message}",
+    "{first}; {second}",
+    "{first}, {second}",
+    PLACE,
+)
+"""How messages are joined, to one another and to what they are about: ``app.yaml:7: expected a list``."""
+_NAME = re.compile(r"\S*|[\d.]+ [A-Za-z]{1,3}")
+"""A name, or a number with its unit."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +55,25 @@ class Template:
         return tuple(text for text, *_ in Formatter().parse(self.source) if text)
 
     @cached_property
-    def is_weak(self) -> bool:
-        """Whether it says so little, such as ``{one} of {other}``, that any sentence could have been made from it."""
-        return sum(character.isalpha() for literal in self.literals for character in literal) < WEAK
-
-    @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What a message that was made from it looks like."""
+        """What a message that was made from it looks like; what stands in a line stays within it."""
         parts: list[str] = []
         for text, name, *_ in Formatter().parse(self.source):
             parts.append(re.escape(text))
             if name is not None:
                 parts.append(f"(?P<{name}>.*?)")
-        return re.compile("".join(parts), re.DOTALL)
+        return re.compile("".join(parts), re.DOTALL if "\n" in self.source else re.NOFLAG)
+
+    @cached_property
+    def weight(self) -> int:
+        """How much it says: the length of the text between its slots."""
+        return sum(map(len, self.literals))
+
+    @cached_property
+    def is_vague(self) -> bool:
+        """Whether it says so little, ``{kind} {name} of {version}``, that other messages look like it."""
+        letters = sum(map(str.isalpha, "".join(self.literals)))
+        return letters < LETTERS and self.source.startswith("{")
 
     def values(self, text: str) -> dict[str, str] | None:
         """Return what stands in the slots of a message; ``None`` if it wasn't made from this template."""
@@ -65,10 +85,17 @@ class Template:
 
 @dataclass(frozen=True)
 class _Found:
-    """A translation, and how many characters of the message stand in templates rather than in slots."""
+    """A text as it is shown.
+
+    Attributes:
+        text: The translation, or the text itself.
+        weight: How many of its characters stand in templates, less the words that nothing explains.
+        known: Whether it is a message.
+    """
 
     text: str
     weight: int
+    known: bool = True
 
 
 class Catalogue:
@@ -91,72 +118,73 @@ class Catalogue:
                 templates.append(Template(source, target))
             else:
                 self._plain[_unbraced(source)] = _unbraced(target)
-        # The one that says most is tried first.
-        self._templates = sorted(
-            templates, key=lambda each: sum(map(len, each.literals)), reverse=True
-        )
+        # Shorter ones come first, since they join longer ones.
+        self._templates = sorted(templates, key=lambda each: each.weight)
+        self._translated: dict[tuple[str, int], _Found] = {}
 
     def translate(self, text: str) -> str:
         """Return a message in this language, or as it is if it is none."""
-        whole = self._known(text, DEPTH)
-        if "\n" not in text:
-            return whole.text if whole else text
-        lines = self._by_lines(text)
-        return whole.text if whole and whole.weight > lines.weight else lines.text
+        if len(self._translated) > REMEMBERED:
+            self._translated.clear()
+        return self._found(text, DEPTH).text
 
-    def _known(self, text: str, depth: int) -> _Found | None:
-        """Return the translation of a message; ``None`` if no template fits."""
-        core = text.strip().removesuffix("…").rstrip()  # what is waited for ends with dots
-        if not core or not depth:
-            return None
+    def _found(self, text: str, depth: int) -> _Found:
+        """Return the translation of a message, or of those of its lines that are messages."""
+        found = self._translated.get((text, depth))
+        if found is None:
+            found = self._translated[text, depth] = self._looked_up(text, depth)
+        return found
+
+    def _looked_up(self, text: str, depth: int) -> _Found:
+        core = text.strip()
         if core in self._plain:
-            found: _Found | None = _Found(self._plain[core], len(core))
-        else:
-            whole, after = self._filled(core, depth), self._with_prefix(core, depth)
-            # What stands before a colon is rather a place than a part of the message.
-            found = after if after and (not whole or after.weight >= whole.weight) else whole
-        return found and _Found(text.replace(core, found.text, 1), found.weight)
+            return _Found(text.replace(core, self._plain[core], 1), len(core))
+        if not core or not depth:
+            return _Found(text, 0, known=False)
+        if best := max(self._filled(core, depth), key=lambda each: each.weight, default=None):
+            return _Found(text.replace(core, best.text, 1), best.weight)
+        if "\n" not in text:
+            return _Found(text, -core.count(" "), known=False)
+        lines = [self._found(line, depth) for line in text.split("\n")]
+        return _Found(
+            "\n".join(line.text for line in lines),
+            sum(line.weight for line in lines),
+            any(line.known for line in lines),
+        )
 
-    def _filled(self, text: str, depth: int) -> _Found | None:
-        """Of all templates that fit take the one that, with what stands in its slots, explains most of the text."""
-        best = None
+    def _filled(self, text: str, depth: int) -> Iterator[_Found]:
+        """Translate by each template that fits."""
         for template in self._templates:
             values = template.values(text)
             if values is None:
                 continue
-            slots = {name: self._slot(value, depth - 1) for name, value in values.items()}
-            if template.is_weak and any(
-                " " in each.text and not each.weight for each in slots.values()
+            joint = template.source in JOINTS
+            slots = {
+                name: self._slot(value, depth if joint else depth - 1)
+                for name, value in values.items()
+            }
+            if joint and not any(found.known for found in slots.values()):
+                continue
+            if (
+                template.is_vague
+                and template.source != PLACE
+                and any(
+                    not found.known and not _NAME.fullmatch(values[name])
+                    for name, found in slots.items()
+                )
             ):
                 continue
-            weight = sum(map(len, template.literals)) + sum(each.weight for each in slots.values())
-            if best is None or weight >= best.weight:  # of two, the shorter one joins messages
-                parts = Formatter().parse(template.target)
-                filled = (
-                    text + ("" if name is None else slots[name].text) for text, name, *_ in parts
-                )
-                best = _Found("".join(filled), weight)
-        return best
+            yield _Found(
+                "".join(
+                    said + ("" if name is None else slots[name].text)
+                    for said, name, *_ in Formatter().parse(template.target)
+                ),
+                template.weight + sum(found.weight for found in slots.values()),
+            )
 
     def _slot(self, value: str, depth: int) -> _Found:
-        """What stands in a slot may be a message itself, or a list of messages; a single word is a name."""
-        found = self._known(value, depth) if " " in value.strip() else None
-        if found or ", " not in value:
-            return found or _Found(value, 0)
-        parts = [self._slot(part, depth) for part in value.split(", ")]
-        return _Found(", ".join(part.text for part in parts), sum(part.weight for part in parts))
-
-    def _with_prefix(self, text: str, depth: int) -> _Found | None:
-        """Where a message comes after the place that it is about, ``app.yaml:7: expected …``, or after an arrow, that stays."""
-        place, sign, rest = text.partition("→ " if text.startswith("→ ") else ": ")
-        if not sign or not rest or "\n" in place:
-            return None
-        found = self._known(rest, depth)
-        return found and _Found(f"{place}{sign}{found.text}", found.weight)
-
-    def _by_lines(self, text: str) -> _Found:
-        found = [self._known(line, DEPTH) or _Found(line, 0) for line in text.split("\n")]
-        return _Found("\n".join(each.text for each in found), sum(each.weight for each in found))
+        """What stands in a slot may be a message itself; a single word is a name."""
+        return self._found(value, depth) if " " in value.strip() else _Found(value, 0, known=False)
 
 
 def read(text: str) -> dict[str, str]:

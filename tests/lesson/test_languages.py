@@ -31,6 +31,11 @@ CHINESE = {
     "ready": "就绪",
     "Last seen: {last_state}": "最后看到的状态:{last_state}",
     "a {{brace}}": "一个{{括号}}",
+    "{place}: {message}": "{place}:{message}",
+    "→ {message}": "→ {message}",
+    "{first}, {second}": "{first},{second}",
+    "{message} …": "{message}……",
+    "{kind} {name} of {version}": "{version} 的 {kind} {name}",
     "{name}, because {reason}": "{name},因为{reason}",
     "{title} answers on this machine": "这台机器上有 {title}",
     "no Docker answers on this machine": "这台机器上没有 Docker",
@@ -73,8 +78,28 @@ def test_the_place_before_a_message_stays() -> None:
     translate = Catalogue(CHINESE).translate
     assert (
         translate("app.yaml:7: spec: expected a list, got 3")
-        == "app.yaml:7: spec: 得到的是 3,需要的是 一个列表"
+        == "app.yaml:7:spec:得到的是 3,需要的是 一个列表"
     )
+    assert translate("COPY a b: There is no image x.") == "COPY a b:没有镜像 x。"
+    assert translate("COPY a b: nobody knows") == "COPY a b: nobody knows"
+
+
+def test_messages_that_are_joined_are_translated_each() -> None:
+    translate = Catalogue(CHINESE).translate
+    assert translate("web: a list, none yet …") == "web:一个列表,还没有……"
+    assert translate("a, b, c") == "a, b, c"
+    assert translate("one thing, none yet") == "one thing, none yet"
+
+
+def test_a_template_that_says_little_fits_only_names_and_messages() -> None:
+    translate = Catalogue(CHINESE).translate
+    assert translate("Deployment web of apps/v1") == "apps/v1 的 Deployment web"
+    assert translate("Some exercises of yours are solved") == "Some exercises of yours are solved"
+
+
+def test_a_slot_in_a_line_ends_with_it() -> None:
+    translate = Catalogue(CHINESE).translate
+    assert translate("Last seen: x\nThere is no image y.") == "最后看到的状态:x\n没有镜像 y。"
 
 
 def test_a_template_that_says_little_takes_no_sentence_apart() -> None:
@@ -91,17 +116,17 @@ def test_a_list_of_messages_in_a_slot_is_translated_one_by_one() -> None:
     translate = Catalogue(CHINESE).translate
     assert (
         translate("expected a list, the file x y, web, got 3")
-        == "得到的是 3,需要的是 一个列表, 文件 x y, web"
+        == "得到的是 3,需要的是 一个列表,文件 x y,web"
     )
 
 
-def test_dots_at_the_end_stay() -> None:
-    translate = Catalogue(
-        {"{available} of {wanted} Pods available": "{wanted} 个 Pod 中有 {available} 个可用"}
-    ).translate
+def test_what_is_waited_for_ends_with_dots() -> None:
+    available = {
+        "{available} of {wanted} Pods available": "{wanted} 个 Pod 中有 {available} 个可用"
+    }
     assert (
-        translate("  Deployment/web: 1 of 3 Pods available …")
-        == "  Deployment/web: 3 个 Pod 中有 1 个可用 …"
+        Catalogue({**CHINESE, **available}).translate("  Deployment/web: 1 of 3 Pods available …")
+        == "  Deployment/web:3 个 Pod 中有 1 个可用……"
     )
 
 
@@ -162,7 +187,7 @@ def test_what_is_shown_is_translated_and_what_is_compared_isn_t(
     assert str(Table(("NAME",), (("ready",),))).split() == ["名称", "就绪"]
     assert "就绪" in Table(("NAME",), (("ready",),)).to_html()
     assert str(Table(("NAME",), (("ready",),), verbatim=True)).split() == ["NAME", "ready"]
-    assert str(incorrect("There is no image x.")) == "不正确。 没有镜像 x。"
+    assert str(incorrect("There is no image x.")) == "不正确。没有镜像 x。"
     assert "没有镜像 x。" in str(flow(("ready", "There is no image x.")))
     error = OamKitError("There is no image x.", hint="Build it: images.build(…, 'x').")
     assert str(error).startswith("There is no image x.")
