@@ -10,9 +10,9 @@ import pytest
 from breakages import BREAKAGES, cluster_stopped, installation_interrupted
 from inventory import inventory
 
-from oamkit import apply, fetch, lesson, wait_for
+from oamkit import apply, fetch, helm, lesson, wait_for
 from oamkit.cluster import active, objects
-from oamkit.lesson import progress, release
+from oamkit.lesson import demo, progress, release
 
 pytestmark = [
     pytest.mark.sandbox,
@@ -71,6 +71,17 @@ def test_the_start_state_is_there_again(
     assert seconds < SECONDS
     again = lesson.start("06")
     assert again.mended == ()
+
+
+def test_settings_of_an_earlier_lesson_are_taken_back(reference: set[str]) -> None:
+    lesson.start("06")
+    values = {"logLevel": "debug"}
+    helm.install(demo.RELEASE, demo.CHART, namespace=demo.NAMESPACE, values=values)
+    assert not release.look(active.api()).whole
+    started = lesson.start("06")
+    assert "logLevel" in str(started.mended)
+    assert release.look(active.api()).whole
+    assert inventory() == reference
 
 
 def test_an_application_can_be_deployed_afterwards(reference: set[str]) -> None:
