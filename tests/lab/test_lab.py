@@ -199,6 +199,36 @@ def test_in_a_browser_it_opens_at_the_start_page_and_a_click_opens_a_lesson(jupy
     assert foreign == []
 
 
+def test_in_chinese_the_start_page_names_the_chinese_lessons(tmp_path: Path) -> None:
+    with running(tmp_path, "--lang", "zh") as chinese:
+        page = chinese.get("/oamkit/start")[1]
+    assert 'data-path="notebooks/zh/02-concepts.ipynb"' in page
+    assert re.search(r'role="status">[^<]*集群', page)
+    assert "not begun" not in page
+
+
+@pytest.mark.parametrize("told", ["folder", "session"])
+def test_a_chinese_notebook_speaks_chinese(tmp_path: Path, told: str) -> None:
+    """By the folder that its kernel is started in, or by the name that Jupyter's server gives it."""
+    root = Path(__file__).parents[2]
+    notebook = root / "notebooks" / "zh" / "02-concepts.ipynb"
+    env = {
+        **os.environ,
+        "OAMKIT_HOME": str(tmp_path),
+        "OAMKIT_PROVIDER": "sandbox",
+        "OAMKIT_LANG": "en",
+    }
+    if told == "session":
+        env["JPY_SESSION_NAME"] = str(notebook)
+    code = "from oamkit import lesson; print(lesson.start('02')); print(lesson.exercise('02.1').check())"
+    cwd = notebook.parent if told == "folder" else root
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, env=env, capture_output=True, text=True, timeout=100
+    )
+    assert "第 02 课可以开始了" in done.stdout, done.stdout + done.stderr
+    assert "Not attempted" not in done.stdout
+
+
 def test_without_lessons_in_a_language_it_says_so() -> None:
     with pytest.raises(InputError, match="en, zh"):
         lab("klingon")
