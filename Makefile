@@ -13,7 +13,7 @@ NAME ?=
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help setup setup-dev course book lab test test-fast test-kind lint format lock binaries bench messages translations clean
+.PHONY: help setup setup-dev course book lab test test-fast test-kind test-browser lint format lock binaries bench messages translations clean
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,10 +39,13 @@ test: setup-dev lint  ## Run all tests
 	@$(BIN)/python -m pytest --durations=15
 
 test-fast: setup-dev  ## Run the tests that need no cluster and no built programs
-	@$(BIN)/python -m pytest -m "not kind and not sandbox and not e2e and not notebooks and not binaries"
+	@$(BIN)/python -m pytest -m "not kind and not sandbox and not e2e and not notebooks and not binaries and not browser"
 
 test-kind: setup-dev  ## Run the tests on real containers alone, with the Docker engine that runs here
 	@$(BIN)/python -m pytest tests/kind --durations=15
+
+test-browser: setup-dev  ## Run the tests of lessons and widgets in a real browser; screenshots are left in build/browser
+	@$(BIN)/python -m pytest tests/browser --durations=15
 
 lint: setup-dev  ## Check style, types, layers and shell scripts
 	@$(BIN)/ruff check .

@@ -14,6 +14,13 @@ from oamkit.topology.reading import Obj, identity, listing, mapping, reference, 
 __all__ = ["Desired", "Part", "desired"]
 
 
+_TELLING = {
+    "Component", "ControllerRevision", "CustomResourceDefinition", "ScopeDefinition", "TraitDefinition",
+    "WorkloadDefinition", "HealthScope",
+}  # fmt: skip
+"""Kinds that tell what an application stands for; a cluster has many more objects, and looking through all takes long."""
+
+
 @dataclass(frozen=True)
 class Part:
     """An object that an application should have.
@@ -59,7 +66,12 @@ def desired(app: Obj, objects: Sequence[Obj], namespace: str) -> Desired:
     Returns:
         What the runtime would apply; if that can't be told, what the text says.
     """
-    usable = [obj for obj in objects if _usable(obj)]
+    recorded = {reference(each) for each in _references(app)}
+    usable = [
+        obj
+        for obj in objects
+        if _usable(obj) and (text(obj, "kind") in _TELLING or identity(obj) in recorded)
+    ]
     try:
         plan = outcome(as_new({**app, "metadata": mapping(app, "metadata")}, namespace),
                        FileFacts(usable, namespace)).plan  # fmt: skip
@@ -68,6 +80,13 @@ def desired(app: Obj, objects: Sequence[Obj], namespace: str) -> Desired:
         return Desired(names, tuple(_read_off(app, usable)), error.message)
     parts = [part for component in plan.components for part in _parts(component)]
     return Desired(tuple(dict.fromkeys(each.name for each in plan.components)), tuple(parts))
+
+
+def _references(app: Obj) -> Iterator[Obj]:
+    """Yield the references to what the last pass applied."""
+    for record in listing(app, "status", "workloads"):
+        yield mapping(record, "workloadRef")
+        yield from (mapping(each, "scopeRef") for each in listing(record, "scopes"))
 
 
 def _usable(obj: Obj) -> bool:

@@ -63,14 +63,14 @@ def draw(layouts: Sequence[Layout], title: str = "") -> str:
     )
 
 
-def shortened(words: str, width: float, size: float) -> str:
+def shortened(words: str, width: float, size: float, *, bold: bool = False) -> str:
     """Return as much of a text as fits, with ``…`` if something is cut off. CJK characters count twice.
 
     Example:
         >>> shortened("a-rather-long-name", 60, 12)
         'a-rathe…'
     """
-    room = width / (size * 0.56)
+    room = width / (size * (0.62 if bold else 0.56))
     used = 0.0
     for index, character in enumerate(words):
         used += 2 if east_asian_width(character) in "WF" else 1
@@ -107,7 +107,9 @@ def _node(place: Place) -> Iterator[str]:
     yield _text(x + 10, y + 17, shortened(node.kind, room, 11), 11, QUIET)
     if role:
         yield _text(x + NODE_WIDTH - 18, y + 17, role, 11, QUIET, bold=True)
-    yield _text(x + 10, y + 33, shortened(node.name, NODE_WIDTH - 20, 13), 13, INK, bold=True)
+    yield _text(
+        x + 10, y + 33, shortened(node.name, NODE_WIDTH - 20, 13, bold=True), 13, INK, bold=True
+    )
     words = f"{state.icon} {state.word}" + (f"  {node.health.count}" if node.health.count else "")
     if node.members:
         words = f"{state.icon} {node.health.reason}"

@@ -77,7 +77,7 @@ def _nodes(drawn: Layout) -> list[dict[str, Any]]:
                 "name": node.name,
                 "line": _line(node),
                 "kindShown": shortened(node.kind, NODE_WIDTH - 40, 11),
-                "nameShown": shortened(node.name, NODE_WIDTH - 20, 13),
+                "nameShown": shortened(node.name, NODE_WIDTH - 20, 13, bold=True),
                 "lineShown": shortened(_line(node), NODE_WIDTH - 20, 10.5),
                 "letter": ROLES.get(node.role, ""),
                 "role": str(node.role),

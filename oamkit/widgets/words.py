@@ -17,7 +17,6 @@ WORDS = {
     "close": "Close",
     "back": "The API server answers again.",
     # topology
-    "topology": "Topology of the application",
     "topologyOf": "Topology of",
     "views": "What is shown",
     "oam": "OAM",
@@ -41,8 +40,6 @@ WORDS = {
     "saved": "Your browser doesn't let pages copy pictures, so it was saved as a file.",
     "notCopied": "Your browser doesn't let this page copy.",
     "fold": "Fold again",
-    "open": "Show one by one",
-    "details": "Details",
     "nothingSelected": "Choose a node to see its conditions, its events and its YAML.",
     "waitingForKernel": "The kernel is busy; details come as soon as it answers.",
     "conditions": "Conditions",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from oamkit import course
 
@@ -146,14 +146,15 @@ class Notebook:
         self.ready()
         return self
 
-    def ready(self) -> None:
-        """Wait until the notebook and its kernel are there."""
+    def ready(self, path: str = "") -> None:
+        """Wait until the notebook (of this path) and its kernel are there."""
         self.page.wait_for_function(
-            """() => {
+            """(path) => {
                 const panel = window.jupyterapp?.shell.currentWidget;
                 const session = panel?.context?.sessionContext;
-                return panel?.content?.model && session?.isReady && session.session?.kernel?.connectionStatus === 'connected';
+                return panel?.content?.model && (!path || panel.context.path === path) && session?.isReady && session.session?.kernel?.connectionStatus === 'connected';
             }""",
+            arg=path,
             timeout=60_000,
         )
 
@@ -202,16 +203,20 @@ class Notebook:
     def save(self) -> None:
         self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
 
+    def widgets(self) -> Locator:
+        """The widgets of the notebook in front."""
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) section.oam")
+
     def widget(self, number: int = 0) -> Locator:
         """The number-th widget of the page."""
-        found = self.page.locator("section.oam").nth(number)
+        found = self.widgets().nth(number)
         found.wait_for(state="visible", timeout=30_000)
         found.scroll_into_view_if_needed()
         return found
 
 
 @contextlib.contextmanager
-def browser(executable: str) -> Iterator[Any]:
+def browser(executable: str) -> Iterator[Browser]:
     """A browser without a window."""
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:

@@ -88,10 +88,11 @@ function frame(model, root, label, follows = true) {
     element("strong", {}, `× ${words.failed}: `),
     problemText,
   );
-  // JupyterLab's own keys (two times D deletes a cell) must not act while a widget has the focus.
+  // JupyterLab's own keys (two times D deletes a cell) must not act while a widget has the focus; it asks the focused element itself.
+  const guard = (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true");
   const outer = element(
     "section",
-    { class: "oam", "aria-label": label, "data-lm-suppress-shortcuts": "true" },
+    { class: "oam", "aria-label": label, on: { focusin: guard } },
     lost,
     problem,
     body,
