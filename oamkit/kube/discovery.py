@@ -44,7 +44,11 @@ class Discovery:
             ApiError: The server refused to say.
             ClusterError: The server can't be reached.
         """
-        return await self._look(lambda: self._by_kind.get((api_version, kind)))
+        return await self._look(lambda: self.known(api_version, kind))
+
+    def known(self, api_version: str, kind: str) -> Resource | None:
+        """The resource of a kind as the server was asked last, without asking it."""
+        return self._by_kind.get((api_version, kind))
 
     async def serves(self, api_version: str, kind: str) -> bool:
         """Whether the server serves a kind."""
@@ -52,16 +56,12 @@ class Discovery:
 
     async def by_plural(self, plural: str, group: str, version: str = "") -> Resource | None:
         """The resource of a CRD-like name (``plural.group``); the server's preferred version unless one is named."""
-        return await self._look(
-            lambda: next(
-                (
-                    found
-                    for found in self._by_plural.get((plural, group), [])
-                    if version in ("", found.version)
-                ),
-                None,
-            )
-        )
+        return await self._look(lambda: self.known_plural(plural, group, version))
+
+    def known_plural(self, plural: str, group: str, version: str = "") -> Resource | None:
+        """The resource of a CRD-like name as the server was asked last, without asking it."""
+        there = self._by_plural.get((plural, group), [])
+        return next((found for found in there if version in ("", found.version)), None)
 
     async def refresh(self) -> None:
         """Ask the server anew."""

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from unicodedata import east_asian_width
 
-from oamkit.topology.graph import Role
+from oamkit.topology.graph import Node, Role, Say
 from oamkit.topology.health import State
 from oamkit.topology.layout import NODE_HEIGHT, NODE_WIDTH, Layout, Place
 from oamkit.topology.reading import clean
 
-__all__ = ["FONT", "draw", "shortened"]
+__all__ = ["FONT", "draw", "shortened", "state_line"]
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Noto Sans CJK SC', 'PingFang SC', sans-serif"
 INK, QUIET, LINE, CARD = "#1f2933", "#52606d", "#7b8794", "#ffffff"
@@ -31,12 +31,13 @@ ROLES = {
 GAP, HEADING = 26, 30
 
 
-def draw(layouts: Sequence[Layout], title: str = "") -> str:
+def draw(layouts: Sequence[Layout], title: str = "", say: Say = str) -> str:
     """Draw layouts below one another.
 
     Args:
         layouts: Empty ones are left out.
         title: A line above.
+        say: Translates a word; English stays by default.
 
     Returns:
         A whole SVG document that uses nothing from elsewhere.
@@ -50,9 +51,9 @@ def draw(layouts: Sequence[Layout], title: str = "") -> str:
         y += HEADING
     for each in shown:
         if each.graph.title:
-            parts.append(_text(14, y + 16, each.graph.title, 13, QUIET, bold=True))
+            parts.append(_text(14, y + 16, say(each.graph.title), 13, QUIET, bold=True))
             y += 22
-        parts.append(f'<g transform="translate(0,{y})">{"".join(_parts(each))}</g>')
+        parts.append(f'<g transform="translate(0,{y})">{"".join(_parts(each, say))}</g>')
         y += each.height + GAP
     height = y - GAP + 12 if shown else y + 12
     return (
@@ -79,7 +80,7 @@ def shortened(words: str, width: float, size: float, *, bold: bool = False) -> s
     return words
 
 
-def _parts(each: Layout) -> Iterator[str]:
+def _parts(each: Layout, say: Say) -> Iterator[str]:
     for wire in each.wires:
         dashes = ' stroke-dasharray="4 4" opacity="0.75"' if wire.edge.soft else ""
         yield (
@@ -87,10 +88,10 @@ def _parts(each: Layout) -> Iterator[str]:
             ' marker-end="url(#tip)"/>'
         )
     for place in each.places:
-        yield from _node(place)
+        yield from _node(place, say)
 
 
-def _node(place: Place) -> Iterator[str]:
+def _node(place: Place, say: Say) -> Iterator[str]:
     node, x, y = place.node, place.x, place.y
     state = node.health.state
     fill, border, thick, dashes = _LOOKS[state]
@@ -110,10 +111,18 @@ def _node(place: Place) -> Iterator[str]:
     yield _text(
         x + 10, y + 33, shortened(node.name, NODE_WIDTH - 20, 13, bold=True), 13, INK, bold=True
     )
-    words = f"{state.icon} {state.word}" + (f"  {node.health.count}" if node.health.count else "")
-    if node.members:
-        words = f"{state.icon} {node.health.reason}"
+    words = state_line(node, say)
     yield _text(x + 10, y + 47, shortened(words, NODE_WIDTH - 20, 10.5), 10.5, border)
+
+
+def state_line(node: Node, say: Say) -> str:
+    """Return the line of a node that tells how it is."""
+    state = node.health.state
+    if node.members:
+        return f"{state.icon} {node.reason(say)}"
+    return f"{state.icon} {say(state.word)}" + (
+        f"  {node.health.count}" if node.health.count else ""
+    )
 
 
 def _text(x: int, y: int, words: str, size: float, color: str, *, bold: bool = False) -> str:

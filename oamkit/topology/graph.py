@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TypeAlias
 
 from oamkit.topology.health import PRESENT, Health, State
 
-__all__ = ["Edge", "Graph", "Node", "Role", "Topology"]
+__all__ = ["Edge", "Graph", "Node", "Role", "Say", "Topology"]
+
+Say: TypeAlias = Callable[[str], str]
+"""Says a word or a sentence in the language of the reader."""
 
 
 class Role(StrEnum):
@@ -52,10 +56,25 @@ class Node:
 
     @property
     def sentence(self) -> str:
-        """What a screen reader says of it."""
+        """What a screen reader says of it, in English."""
+        return self.spoken(str)
+
+    def spoken(self, say: Say) -> str:
+        """What a screen reader says of it.
+
+        Args:
+            say: Translates a word or a sentence.
+        """
         count = f", {self.health.count}" if self.health.count else ""
-        reason = f" ({self.health.reason})" if self.health.reason else ""
-        return f"{self.title}: {self.health.state.word}{count}{reason}"
+        reason = f" ({self.reason(say)})" if self.health.reason else ""
+        return f"{self.title}: {say(self.health.state.word)}{count}{reason}"
+
+    def reason(self, say: Say) -> str:
+        """Return why it is as it is; of several objects, how many are how."""
+        if not self.members:
+            return say(self.health.reason)
+        counts = (each.split(" ", 1) for each in self.health.reason.split(", "))
+        return ", ".join(f"{count} {say(word)}" for count, word in counts)
 
     @property
     def title(self) -> str:

@@ -25,23 +25,24 @@ class State(StrEnum):
     @property
     def word(self) -> str:
         """The state in a word."""
-        return _LOOKS[self][0]
+        return WORDS[self]
 
     @property
     def icon(self) -> str:
         """The state as a sign: no state is told by colour alone."""
-        return _LOOKS[self][1]
+        return _ICONS[self]
 
 
-_LOOKS = {
-    State.PRESENT: ("there", "•"),
-    State.OK: ("healthy", "✓"),
-    State.WORKING: ("in progress", "…"),
-    State.LEAVING: ("being deleted", "–"),
-    State.WARNING: ("needs a look", "!"),
-    State.MISSING: ("not there yet", "○"),
-    State.FAILED: ("failed", "×"),
+WORDS = {
+    State.PRESENT: "there",
+    State.OK: "healthy",
+    State.WORKING: "in progress",
+    State.LEAVING: "being deleted",
+    State.WARNING: "needs a look",
+    State.MISSING: "not there yet",
+    State.FAILED: "failed",
 }
+_ICONS = dict(zip(State, "•✓…–!○×", strict=True))
 _ORDER = list(State)
 
 

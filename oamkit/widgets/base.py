@@ -14,6 +14,7 @@ import traitlets
 
 from oamkit.cluster import active
 from oamkit.errors import OamKitError
+from oamkit.languages import translate
 from oamkit.show import Rendered
 from oamkit.widgets import feed, words
 
@@ -83,7 +84,7 @@ class LiveWidget(anywidget.AnyWidget):
         self._subscription: feed.Subscription | None = None
         self._snapshot = feed.Snapshot()
         self._namespace = namespace
-        super().__init__(words=words.WORDS, **options)
+        super().__init__(words=words.spoken_words(), **options)
         self._connect(UNSEEN)
         self.observe(self._on_shown, names=["shown"])
         self.observe(self._on_paused, names=["paused"])
@@ -134,11 +135,11 @@ class LiveWidget(anywidget.AnyWidget):
                 return
             self._snapshot = snapshot
             with self.hold_sync():
-                self.lost = snapshot.lost
+                self.lost = translate(snapshot.lost)
                 self._show(snapshot)
 
     def _failed(self, error: Exception) -> None:
-        self.problem = str(error) if isinstance(error, OamKitError) else repr(error)
+        self.problem = error.shown() if isinstance(error, OamKitError) else repr(error)
 
     @guarded
     def _on_shown(self, change: Change) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traitlets
 
+from oamkit.languages import translate
 from oamkit.show import Rendered
 from oamkit.topology.reading import identity, text
 from oamkit.widgets import still
@@ -49,11 +50,11 @@ class ConceptsWidget(LiveWidget):
         self.concepts = [
             {
                 "name": each.name,
-                "owner": each.owner,
-                "meaning": each.meaning,
+                "owner": translate(each.owner),
+                "meaning": translate(each.meaning),
                 "example": each.example,
-                "question": each.question,
-                "answer": each.answer,
+                "question": translate(each.question),
+                "answer": translate(each.answer),
                 "objects": [
                     {
                         "id": identity(obj),

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from oamkit.cluster.yaml_view import dump
+from oamkit.languages import translate
 from oamkit.topology import Node, Topology, marks
 from oamkit.topology.marks import Path
 from oamkit.topology.reading import Obj, clean, identity
@@ -35,7 +36,7 @@ def details(selected: str, objects: Sequence[Obj], shown: Topology) -> dict[str,
         return {
             "id": selected,
             "title": f"{node.kind} {node.name}" if node else selected.partition("|")[2] or selected,
-            "sentence": node.sentence if node else "",
+            "sentence": node.spoken(translate) if node else "",
             "conditions": [],
             "events": [],
             "yaml": [],
@@ -45,7 +46,7 @@ def details(selected: str, objects: Sequence[Obj], shown: Topology) -> dict[str,
     return {
         "id": selected,
         "title": _title(node, selected),
-        "sentence": node.sentence if node else "",
+        "sentence": node.spoken(translate) if node else "",
         "conditions": conditions(obj),
         "events": own[:MOST_EVENTS],
         "yaml": yaml_lines(obj, marks(obj, objects, app)),
@@ -65,7 +66,10 @@ def yaml_lines(obj: Obj, notes: Mapping[Path, str]) -> list[dict[str, str]]:
     placed: dict[int, str] = {}
     if notes:
         _place(yaml.compose(text, yaml.SafeLoader), (), notes, placed)
-    return [{"text": line, "note": placed.get(number, "")} for number, line in enumerate(lines)]
+    return [
+        {"text": line, "note": translate(placed.get(number, ""))}
+        for number, line in enumerate(lines)
+    ]
 
 
 def _title(node: Node | None, selected: str) -> str:

@@ -29,6 +29,8 @@ PAUSE = 0.25
 """Seconds between two calls of a subscriber."""
 PROBE = 1.0
 """Seconds between two looks at a server that didn't answer."""
+NEW_KIND = 15.0
+"""Seconds for which a new kind is looked for: a server serves it some time after its CRD is there."""
 FIRST_NEWS = 5.0
 """Seconds after which subscribers hear of what is there, even if some kind couldn't be listed yet."""
 
@@ -189,27 +191,34 @@ class Feed:
 
     async def _follow_cluster(self, client: Client, written: float) -> None:
         discovery = Discovery(client)
+        await discovery.refresh()
         await self._follow_kinds(client, discovery)
         await self._first_lists()
         self._tell("")
+        look_until = 0.0
         while _written(self._kubeconfig) == written:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PROBE):
                     await self._kinds_changed.wait()
             if self._kinds_changed.is_set():
                 self._kinds_changed.clear()
-                with contextlib.suppress(OamKitError):  # asked again with the next change
-                    await self._follow_kinds(client, discovery)
+                look_until = time.monotonic() + NEW_KIND
+            if time.monotonic() < look_until:
+                with contextlib.suppress(OamKitError):  # the server is asked again soon
+                    await discovery.refresh()
+                    if await self._follow_kinds(client, discovery):
+                        look_until = 0.0
             await self._look_after(client)
 
-    async def _follow_kinds(self, client: Client, discovery: Discovery) -> None:
-        found = [await discovery.by_plural(plural, group) for plural, group in BASE]
+    async def _follow_kinds(self, client: Client, discovery: Discovery) -> bool:
+        """Follow each kind that is served; returns whether all are."""
         known = [obj for each in self._informers.values() for obj in each.items.values()]
-        for api_version, kind in set(kinds_in(known)):
-            found.append(await discovery.resource_for(api_version, kind))
+        found = [discovery.known_plural(plural, group) for plural, group in BASE]
+        found += [discovery.known(*kind) for kind in set(kinds_in(known))]
         for resource in found:
             if resource is not None and resource not in self._informers:
                 self._start(client, resource)
+        return None not in found
 
     def _start(self, client: Client, resource: Resource) -> None:
         namespace = self._namespace if resource.namespaced else None

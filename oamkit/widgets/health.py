@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from oamkit.cluster import ClusterStatus
+from oamkit.languages import translate
 from oamkit.lesson import demo
 from oamkit.show import Table
 from oamkit.topology import Health, State, health
@@ -75,7 +76,7 @@ def status_table(found: Iterable[Item]) -> Table:
         tuple(
             (
                 each.name,
-                f"{each.health.state.icon} {each.health.state.word} {each.health.count}".strip(),
+                f"{each.health.state.icon} {translate(each.health.state.word)} {each.health.count}".strip(),
                 each.detail,
             )
             for each in found

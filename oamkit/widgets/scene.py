@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from oamkit.topology import Graph, Layout, Node, Topology, fold, layout, tree
-from oamkit.topology.drawing import ROLES, shortened
+from oamkit.languages import translate
+from oamkit.topology import Graph, Layout, Topology, fold, layout, tree
+from oamkit.topology.drawing import ROLES, shortened, state_line
 from oamkit.topology.layout import NODE_HEIGHT, NODE_WIDTH
 
 __all__ = ["graph_scene", "topology_scene"]
@@ -27,7 +28,7 @@ def topology_scene(shown: Topology, opened: Collection[str]) -> dict[str, Any]:
     return {
         "app": shown.app,
         "namespace": shown.namespace,
-        "problem": shown.problem,
+        "problem": translate(shown.problem),
         "views": views,
         "links": _links(shown, ids["oam"] | ids["kubernetes"]),
     }
@@ -37,12 +38,12 @@ def graph_scene(graph: Graph, opened: Collection[str] = ()) -> dict[str, Any]:
     """Return one graph, laid out."""
     drawn = layout(graph)
     return {
-        "title": graph.title,
+        "title": translate(graph.title),
         "width": drawn.width,
         "height": drawn.height,
         "nodeWidth": NODE_WIDTH,
         "nodeHeight": NODE_HEIGHT,
-        "text": tree(graph),
+        "text": tree(graph, translate),
         "opened": [each for each in opened if any(f"{n.id}|" in each for n in graph.nodes)],
         "nodes": _nodes(drawn),
         "wires": [
@@ -73,28 +74,20 @@ def _nodes(drawn: Layout) -> list[dict[str, Any]]:
                 "y": place.y,
                 "parent": parent,
                 "level": levels[node.id],
-                "kind": node.kind,
+                "kind": translate(node.kind),
                 "name": node.name,
-                "line": _line(node),
-                "kindShown": shortened(node.kind, NODE_WIDTH - 40, 11),
+                "line": state_line(node, translate),
+                "kindShown": shortened(translate(node.kind), NODE_WIDTH - 40, 11),
                 "nameShown": shortened(node.name, NODE_WIDTH - 20, 13, bold=True),
-                "lineShown": shortened(_line(node), NODE_WIDTH - 20, 10.5),
+                "lineShown": shortened(state_line(node, translate), NODE_WIDTH - 20, 10.5),
                 "letter": ROLES.get(node.role, ""),
                 "role": str(node.role),
                 "state": str(node.health.state),
-                "sentence": node.sentence,
+                "sentence": node.spoken(translate),
                 "members": list(node.members),
             }
         )
     return found
-
-
-def _line(node: Node) -> str:
-    """Return the line of a node that tells how it is."""
-    state = node.health.state
-    if node.members:
-        return f"{state.icon} {node.health.reason}"
-    return f"{state.icon} {state.word}" + (f"  {node.health.count}" if node.health.count else "")
 
 
 def _links(shown: Topology, folded: dict[str, str]) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ import time
 import traitlets
 
 from oamkit.cluster import ClusterStatus, active, part_logs
+from oamkit.languages import translate
 from oamkit.lesson import demo
 from oamkit.show import Rendered
 from oamkit.widgets.base import Change, LiveWidget, guarded, source
@@ -52,12 +53,12 @@ class StatusWidget(LiveWidget):
         self._items = items(status, snapshot.objects, snapshot.lost)
         self.items = [
             {
-                "name": each.name,
+                "name": translate(each.name),
                 "state": str(each.health.state),
                 "icon": each.health.state.icon,
-                "word": each.health.state.word,
+                "word": translate(each.health.state.word),
                 "count": each.health.count,
-                "detail": each.detail,
+                "detail": translate(each.detail),
                 "log": each.log,
             }
             for each in self._items

@@ -13,6 +13,7 @@ import traitlets
 
 from oamkit.cluster import kit
 from oamkit.errors import OamKitError
+from oamkit.languages import translate
 from oamkit.lesson import exercising, progress
 from oamkit.show import Rendered
 from oamkit.widgets import words
@@ -49,7 +50,7 @@ class StepsWidget(anywidget.AnyWidget):
         self._exercises = {each.number: each for each in exercising.of_lesson(lesson)}
         self._known: dict[str, dict[str, Any]] = {number: {} for number in self._exercises}
         self._worker: threading.Thread | None = None
-        super().__init__(words=words.WORDS, lesson=lesson, began=time.time())
+        super().__init__(words=words.spoken_words(), lesson=lesson, began=time.time())
         self._tell()
         self.observe(self._on_asked, names=["asked"])
 
@@ -101,7 +102,7 @@ class StepsWidget(anywidget.AnyWidget):
             _VERBS[verb](self, number)
             self._tell()
         except OamKitError as error:
-            self.problem = str(error)
+            self.problem = error.shown()
         except Exception as error:  # noqa: BLE001 - shown to the learner
             self.problem = repr(error)
         finally:
@@ -110,7 +111,7 @@ class StepsWidget(anywidget.AnyWidget):
     def _check(self, number: str) -> None:
         verdict = self._exercises[number].check(exercising.last_answer(number))
         self._known[number] |= {
-            "message": verdict.message,
+            "message": translate(verdict.message),
             "outcome": str(verdict.outcome),
             "hints": [],
         }
@@ -139,7 +140,7 @@ class StepsWidget(anywidget.AnyWidget):
         self.steps = [
             {
                 "number": each.number,
-                "title": each.title,
+                "title": translate(each.title),
                 "bonus": each.bonus,
                 "outcome": str(done.outcome(each.number)),
                 "message": "",

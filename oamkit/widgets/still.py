@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from oamkit.languages import translate
 from oamkit.show import Rendered
 from oamkit.topology import Graph, Topology, draw, fold, layout, tree
 
@@ -55,7 +56,7 @@ def of_topology(shown: Topology, lost: str = "") -> Still:
         shown: The application.
         lost: Why the cluster can't be reached; ``""`` if it can.
     """
-    title = f"Application {shown.app}" if shown.app else f"Namespace {shown.namespace}"
+    title = f"Application {shown.app}" if shown.app else f"All of the namespace {shown.namespace}"
     return of_graphs(title, (shown.oam, shown.kubernetes), shown.problem or lost)
 
 
@@ -67,16 +68,21 @@ def of_graph(graph: Graph) -> Still:
 def of_graphs(title: str, graphs: tuple[Graph, ...], problem: str) -> Still:
     """Return the picture of graphs, and what is wrong, if anything is."""
     folded = [fold(graph) for graph in graphs if graph.nodes]
-    heading = f"{title}: {problem}" if problem else title
+    heading = ": ".join(translate(each) for each in (title, problem) if each)
     spoken = [
-        f"{graph.title}: " + ". ".join(node.sentence for node in graph.nodes[:SPOKEN])
+        f"{translate(graph.title)}: "
+        + ". ".join(node.spoken(translate) for node in graph.nodes[:SPOKEN])
         for graph in folded
     ]
     text = [heading] if heading else []
-    text += [tree(graph) for graph in folded]
-    nothing = [] if folded else ["There is nothing to show yet."]
+    text += [tree(graph, translate) for graph in folded]
+    nothing = [] if folded else [translate("There is nothing to show yet.")]
     return Still(
-        draw([layout(graph) for graph in folded], heading or (nothing[0] if nothing else "")),
+        draw(
+            [layout(graph) for graph in folded],
+            heading or (nothing[0] if nothing else ""),
+            translate,
+        ),
         ". ".join([*([heading] if heading else []), *spoken, *nothing]),
         "\n\n".join([*text, *nothing]),
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from oamkit.languages import translate
 from oamkit.lesson.verdict import Outcome
 from oamkit.topology import State
+from oamkit.topology.drawing import ROLES
 
-__all__ = ["WORDS"]
+__all__ = ["WORDS", "spoken_words"]
 
 WORDS = {
     # all widgets
@@ -52,14 +56,12 @@ WORDS = {
     "hits": "nodes match",
     "owns": "A line: owns. A dashed line: points at.",
     "tie": "The same thing in the other picture.",
-    "states": [{"state": str(state), "icon": state.icon, "word": state.word} for state in State],
-    "roles": [
-        {"letter": "A", "word": "application"},
-        {"letter": "C", "word": "component"},
-        {"letter": "W", "word": "workload"},
-        {"letter": "T", "word": "trait"},
-        {"letter": "S", "word": "scope"},
-    ],
+    # the letters in the corner of a node
+    "A": "application",
+    "C": "component",
+    "W": "workload",
+    "T": "trait",
+    "S": "scope",
     # events
     "time": "Time",
     "type": "Type",
@@ -92,9 +94,19 @@ WORDS = {
     "working": "at work",
     "solved": "solved",
     "noSteps": "This lesson has no exercises yet.",
-    "outcomes": {str(outcome): str(outcome) for outcome in Outcome},
     # status
     "status": "The cluster",
     "log": "Log",
     "refresh": "Read again",
 }
+
+
+def spoken_words() -> dict[str, Any]:
+    """Return the words in the language of the reader, and the tables that are made of them."""
+    words: dict[str, Any] = {key: translate(text) for key, text in WORDS.items()}
+    words["states"] = [
+        {"state": str(state), "icon": state.icon, "word": translate(state.word)} for state in State
+    ]
+    words["roles"] = [{"letter": letter, "word": words[letter]} for letter in ROLES.values()]
+    words["outcomes"] = {str(outcome): translate(str(outcome)) for outcome in Outcome}
+    return words

@@ -155,7 +155,7 @@ def test_a_kind_that_comes_later_is_followed(plane: ControlPlane, project_root: 
 def test_no_cluster_at_all_is_told(tmp_path: Path) -> None:
     listener = Listener()
     subscription = follow(tmp_path / "none", "default", listener, listener.failures.append)
-    assert "can't be read" in subscription.first(10).lost
+    assert "the kubeconfig file isn't there" in subscription.first(10).lost
     subscription.close()
 
 
