@@ -71,7 +71,7 @@ def shortened(words: str, width: float, size: float, *, bold: bool = False) -> s
         >>> shortened("a-rather-long-name", 60, 12)
         'a-rathe…'
     """
-    room = width / (size * (0.62 if bold else 0.56))
+    room = width / (size * (0.6 if bold else 0.56))
     used = 0.0
     for index, character in enumerate(words):
         used += 2 if east_asian_width(character) in "WF" else 1
@@ -109,7 +109,7 @@ def _node(place: Place, say: Say) -> Iterator[str]:
     if role:
         yield _text(x + NODE_WIDTH - 18, y + 17, role, 11, QUIET, bold=True)
     yield _text(
-        x + 10, y + 33, shortened(node.name, NODE_WIDTH - 20, 13, bold=True), 13, INK, bold=True
+        x + 10, y + 33, shortened(node.name, NODE_WIDTH - 20, 12, bold=True), 12, INK, bold=True
     )
     words = state_line(node, say)
     yield _text(x + 10, y + 47, shortened(words, NODE_WIDTH - 20, 10.5), 10.5, border)

@@ -12,7 +12,7 @@ from oamkit.topology.graph import Edge, Graph, Node
 
 __all__ = ["NODE_HEIGHT", "NODE_WIDTH", "Layout", "Place", "Wire", "layout"]
 
-NODE_WIDTH, NODE_HEIGHT = 190, 52
+NODE_WIDTH, NODE_HEIGHT = 196, 52
 COLUMN_GAP, ROW_GAP, TREE_GAP = 44, 14, 10
 MARGIN = 12
 """In px of the picture before any zoom."""
@@ -60,7 +60,7 @@ def layout(graph: Graph) -> Layout:
     Example:
         >>> pair = Graph("", (Node("a", "A", "a"), Node("b", "B", "b")), (Edge("a", "b"),))
         >>> [(place.node.id, place.x, place.y) for place in layout(pair).places]
-        [('a', 12, 12), ('b', 246, 12)]
+        [('a', 12, 12), ('b', 252, 12)]
     """
     nodes = {node.id: node for node in graph.nodes}
     order, depth, children = _walk(graph, nodes)

@@ -67,7 +67,7 @@ def _oam(root: str, app: str, plan: Desired, by_id: Mapping[str, Obj]) -> Graph:
         own = [part for part in plan.parts if part.component == name]
         at = identity_of(OAM, "Component", name)
         firm = [_node(part, by_id) for part in own if part.role is not Role.SCOPE]
-        state = worst(node.health for node in firm)
+        state = _summed(node.health for node in firm)
         there = at in by_id
         # A component is as well as what it made; while nothing of it is there it is only a description.
         shown = state if there and any(not node.ghost for node in firm) else PRESENT
@@ -83,10 +83,18 @@ def _oam(root: str, app: str, plan: Desired, by_id: Mapping[str, Obj]) -> Graph:
             edges.append(Edge(at, part.id, label or "joins the scope"))
     own_health = health(by_id[root]) if root in by_id else MISSING
     if own_health.state is State.OK:
-        own_health = worst([own_health, *(node.health for node in nodes.values())])
-        own_health = Health(own_health.state, own_health.reason)
+        all_of_it = _summed([own_health, *(node.health for node in nodes.values())])
+        own_health = Health(all_of_it.state, all_of_it.reason)
     first = Node(root, "ApplicationConfiguration", app, Role.APPLICATION, own_health)
     return Graph("OAM", (first, *nodes.values()), tuple(edges))
+
+
+def _summed(healths: Iterable[Health]) -> Health:
+    """Return how something is that is as well as its parts; that a part is missing doesn't make it a ghost itself."""
+    found = worst(healths)
+    if found.state is State.MISSING:
+        return Health(State.WORKING, "a part of it isn't there yet")
+    return found
 
 
 def _node(part: Part, by_id: Mapping[str, Obj]) -> Node:

@@ -242,23 +242,21 @@ class Feed:
 
     async def _look_after(self, client: Client) -> None:
         """Ask a server that some watch can't reach: a watch alone tells only with its next event that all is well again."""
-        silent = [
-            each.error
-            for each in self._informers.values()
-            if each.error is not None and not isinstance(each.error, ApiError)
-        ]
+        silent = [each for each in self._informers.values() if _may_come_back(each.error)]
         if not silent and not self.snapshot.lost:
             return
         try:
             await client.request("GET", "/readyz", timeout=3.0)
+        except ApiError:
+            self._tell("It has started, but isn't ready yet.")
+            return
         except OamKitError as error:
             self._tell(error.message)
             return
-        for informer in list(self._informers.values()):
-            if informer.error is not None and not isinstance(informer.error, ApiError):
-                await informer.close()  # it may wait for ten seconds yet before it tries again
-                informer.error = None
-                informer.start()
+        for informer in silent:
+            await informer.close()  # it may wait for ten seconds yet before it tries again
+            informer.error = None
+            informer.start()
         self._tell("")
 
     def _tell(self, lost: str) -> None:
@@ -268,6 +266,12 @@ class Feed:
                 self._publish()
                 self.heard.set()
             self._news.set()
+
+
+def _may_come_back(error: OamKitError | None) -> bool:
+    """Whether a watch failed for a reason that passes: not because it may not look, or nothing is served there."""
+    lasting = isinstance(error, ApiError) and error.status in (403, 404, 405)
+    return error is not None and not lasting
 
 
 def _written(file: Path) -> float:

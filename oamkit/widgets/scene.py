@@ -78,7 +78,7 @@ def _nodes(drawn: Layout) -> list[dict[str, Any]]:
                 "name": node.name,
                 "line": state_line(node, translate),
                 "kindShown": shortened(translate(node.kind), NODE_WIDTH - 40, 11),
-                "nameShown": shortened(node.name, NODE_WIDTH - 20, 13, bold=True),
+                "nameShown": shortened(node.name, NODE_WIDTH - 20, 12, bold=True),
                 "lineShown": shortened(state_line(node, translate), NODE_WIDTH - 20, 10.5),
                 "letter": ROLES.get(node.role, ""),
                 "role": str(node.role),

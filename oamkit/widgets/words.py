@@ -63,6 +63,7 @@ WORDS = {
     "T": "trait",
     "S": "scope",
     # events
+    "searchEvents": "Object, reason or message",
     "time": "Time",
     "type": "Type",
     "about": "About",

@@ -251,7 +251,9 @@ def test_steps_are_checked_with_hints_and_a_solution(
     expect(first).to_contain_text("Hint 1 of", timeout=40_000)
     first.get_by_role("button", name="Solution").click()
     expect(first.locator("pre")).to_contain_text("parameterValues")
-    notebook.run("from oamkit import lesson\nexec(lesson.exercise('06.1').solution().source)")
+    notebook.run(
+        "import os\nfrom oamkit import lesson\nfrom oamkit.cluster import kit\nos.chdir(kit.root())\nexec(lesson.exercise('06.1').solution().source)"
+    )
     first.get_by_role("button", name="Check").click()
     expect(first.locator(".oam-state-word")).to_have_text("✓ correct", timeout=60_000)
     widget.screenshot(path=shots / "steps.png")
@@ -298,3 +300,19 @@ def test_a_dark_page_has_readable_widgets(example: Cluster, open_cells: Open, sh
             "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})"
         )
         expect(notebook.page.locator("body")).to_have_attribute("data-jp-theme-light", "true")
+
+
+def test_widgets_speak_the_language_of_the_notebook(
+    example: Cluster, open_cells: Open, shots: Path
+) -> None:
+    notebook = open_cells(
+        "from oamkit import languages\nlanguages.language('zh')", PICTURE, "widgets.status()"
+    )
+    widget = notebook.widget()
+    expect(widget.get_by_role("button").first).to_be_visible()
+    chinese = re.compile("[\u4e00-\u9fff]")
+    expect(node(widget, "deployment.apps/web")).to_have_attribute("aria-label", chinese)
+    expect(widget.get_by_role("searchbox")).to_have_attribute("placeholder", chinese)
+    expect(notebook.widget(1)).to_contain_text(chinese)
+    widget.screenshot(path=shots / "topology-zh.png")
+    assert serious(notebook) == []

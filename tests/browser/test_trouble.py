@@ -64,9 +64,10 @@ def test_a_page_that_is_opened_again_shows_the_same_and_lives(
     expect(again.locator("[data-id='deployment.apps/web']").first).to_have_attribute(
         "aria-selected", "true"
     )
-    example.run("kubectl", "delete", "pod", "-l", "app=web", "--wait=false")
+    two = '[{"op":"add","path":"/spec/components/0/parameterValues","value":[{"name":"replicas","value":2}]}]'
+    example.run("kubectl", "patch", "applicationconfiguration", "example", "--type=json", "-p", two)
     expect(again.locator("[data-id='deployment.apps/web']").first).to_have_attribute(
-        "aria-label", "Deployment web: in progress, 0/1"
+        "aria-label", "Deployment web: healthy, 2/2", timeout=20_000
     )
 
 
@@ -103,7 +104,8 @@ def test_nothing_is_left_once_a_widget_is_closed_or_no_longer_shown(
     sockets = notebook.run(
         "import os\nfrom pathlib import Path\n"
         "from oamkit.cluster import active\n"
-        "port = active.kubeconfig().read_text().split('127.0.0.1:')[1].split()[0]\n"
+        "import re\n"
+        "port = re.search(r'127[.]0[.]0[.]1:([0-9]+)', active.kubeconfig().read_text())[1]\n"
         "mine = {os.readlink(each) for each in Path('/proc/self/fd').iterdir() if each.is_symlink()}\n"
         "lines = [line.split() for line in Path('/proc/self/net/tcp').read_text().splitlines()[1:]]\n"
         "open_ = [f for f in lines if f[2].endswith(f':{int(port):04X}') and f'socket:[{f[9]}]' in mine and f[3] == '01']\n"

@@ -18,7 +18,8 @@ def window(browser: Browser, lab: Lab) -> Iterator[Notebook]:
     """One JupyterLab window, in which the lessons are opened one after the other, as learners do."""
     page = browser.new_page(viewport={"width": 1300, "height": 950})
     found = Notebook(page, lab, LESSONS[0])
-    page.goto(f"{lab.url}/lab/tree/{LESSONS[0]}?token={lab.token}&reset")
+    page.goto(f"{lab.url}/lab?token={lab.token}&reset")
+    page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)", timeout=60_000)
     yield found
     page.close()
 

@@ -86,8 +86,8 @@ def test_the_tree_tells_owners_ghosts_and_routes() -> None:
         "└─ Ingress web  ○ not there yet",
     ]
     assert topology.tree(shown.oam).splitlines()[1:3] == [
-        "ApplicationConfiguration example  ○ not there yet",
-        "└─ Component web  ○ not there yet",
+        "ApplicationConfiguration example  … in progress  (a part of it isn't there yet)",
+        "└─ Component web  … in progress  (a part of it isn't there yet)",
     ]
 
 

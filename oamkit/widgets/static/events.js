@@ -3,7 +3,7 @@
 function render({ model, el }) {
   const words = model.get("words");
   const { body, say, set, watch, close } = frame(model, el, words.events);
-  const search = element("input", { type: "search", "aria-label": words.search });
+  const search = element("input", { type: "search", "aria-label": words.search, placeholder: words.searchEvents });
   const check = (label) => {
     const box = element("input", { type: "checkbox" });
     const caption = element("span", {}, label);
