@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -58,8 +59,12 @@ def test_topology_shows_both_views_and_what_belongs_together(
     press(widget, "Legend")
     expect(widget.locator(".oam-legend")).to_contain_text("not there yet")
     press(widget, "Both")
-    for button in ("Zoom in", "Zoom in", "Zoom out", "Fit"):
+    seen = [widget.locator("svg[role='tree']").first.get_attribute("viewBox")]
+    for button in ("Zoom in", "Zoom out", "Zoom in", "Fit"):
         press(widget, button)
+        seen.append(widget.locator("svg[role='tree']").first.get_attribute("viewBox"))
+    assert len(set(seen)) >= 3
+    assert all(before != after for before, after in itertools.pairwise(seen))
     widget.get_by_role("searchbox").fill("replicaset")
     expect(widget.locator(".oam-node:not(.oam-dim)")).to_have_count(1)
     widget.get_by_role("searchbox").fill("")

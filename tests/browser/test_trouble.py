@@ -50,6 +50,21 @@ def test_a_server_that_goes_away_is_told_and_comes_back(
     notebook.run("assert picture.problem == '' and picture.lost == ''")
 
 
+def test_what_goes_wrong_in_the_kernel_is_shown_in_the_widget(
+    example: Cluster, open_cells: Open
+) -> None:
+    notebook = open_cells(PICTURE)
+    notebook.run(
+        "def odd():\n    raise ValueError('an odd <b>object</b>')\nsound, picture._describe = picture._describe, odd"
+    )
+    widget = notebook.widget()
+    widget.locator("[data-id='deployment.apps/web']").first.click()
+    expect(widget.get_by_role("alert")).to_contain_text("an odd <b>object</b>")
+    notebook.run("picture._describe = sound\npicture.again += 1")
+    expect(widget.get_by_role("alert")).not_to_be_visible()
+    expect(widget.locator(".oam-yaml")).to_contain_text("kind: Deployment")
+
+
 def test_a_page_that_is_opened_again_shows_the_same_and_lives(
     example: Cluster, open_cells: Open
 ) -> None:

@@ -197,9 +197,7 @@ function picture({ label, select, open, height = 340 }) {
     state.textContent = node.lineShown;
     made.setAttribute("aria-label", node.sentence);
     made.setAttribute("class", `oam-node oam-is-${node.state}`);
-    if (!isNew || made.ownerSVGElement?.dataset.live) {
-      if (made.looks !== looks) flash(made);
-    }
+    if (!isNew && made.looks !== looks) flash(made);
     made.looks = looks;
     made.sentence = node.sentence;
   };
@@ -216,7 +214,6 @@ function picture({ label, select, open, height = 340 }) {
     const first = scene === null;
     const resized = first || next.width !== scene.width || next.height !== scene.height;
     scene = next;
-    if (!first) root.dataset.live = "true";
     const lines = JSON.stringify(next.wires);
     if (lines !== wired) {
       wired = lines;

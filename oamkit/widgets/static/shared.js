@@ -140,7 +140,7 @@ function frame(model, root, label, follows = true) {
     clearTimeout(waiting);
     for (const end of ends.splice(0)) end();
   };
-  return { words, body, outer, say, set, watch, close, ends };
+  return { words, body, say, set, watch, close, ends };
 }
 
 /** YAML with marks: each line is text; lines that somebody wrote are marked by a bar, a background and a note. */

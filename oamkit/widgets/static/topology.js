@@ -15,7 +15,7 @@ function render({ model, el }) {
   const sections = Object.fromEntries(
     Object.entries(views).map(([key, each]) => [
       key,
-      element("div", {}, element("h4", { id: undefined }, words[key]), each.canvas),
+      element("div", {}, element("h4", {}, words[key]), each.canvas),
     ]),
   );
   const empty = element("p", {}, words.empty);
