@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from support import lab as labs
 from support.cluster import ROOT, Cluster, running_cluster
 
@@ -25,6 +25,7 @@ MARKS = (
     # What jupyter_server, tornado and playwright warn about is theirs.
     pytest.mark.filterwarnings("default"),
 )
+expect.set_options(timeout=20_000)  # on a busy machine everything takes its time
 SHOTS = ROOT / "build" / "browser"
 
 
