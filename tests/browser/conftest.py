@@ -21,7 +21,7 @@ MARKS = (
     pytest.mark.browser,
     pytest.mark.sandbox,
     pytest.mark.binaries,
-    pytest.mark.timeout(420),
+    pytest.mark.timeout(420, func_only=True),
     # What jupyter_server, tornado and playwright warn about is theirs.
     pytest.mark.filterwarnings("default"),
 )

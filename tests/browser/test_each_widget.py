@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 from support.cluster import Cluster
@@ -241,7 +240,6 @@ def test_concepts_are_explained_with_live_objects(
     assert serious(notebook) == []
 
 
-@pytest.mark.timeout(200)
 def test_steps_are_checked_with_hints_and_a_solution(
     example: Cluster, open_cells: Open, shots: Path
 ) -> None:
@@ -316,7 +314,6 @@ def test_widgets_speak_the_language_of_the_notebook(
     widget = notebook.widget()
     expect(widget.get_by_role("button").first).to_be_visible()
     chinese = re.compile("[\u4e00-\u9fff]")
-    expect(node(widget, "deployment.apps/web")).to_have_attribute("aria-label", chinese)
     expect(widget.get_by_role("searchbox")).to_have_attribute("placeholder", chinese)
     expect(notebook.widget(1)).to_contain_text(chinese)
     widget.screenshot(path=shots / "topology-zh.png")
