@@ -117,7 +117,7 @@ def _install(nodes: Nodes, tmp_path: Path) -> None:
     }
     values.write_text(json.dumps({"replicaCount": 2, "affinity": {"podAntiAffinity": apart}}))
     nodes.place.run(
-        "helm", "install", demo.RELEASE, ROOT / demo.CHART, "--namespace", demo.NAMESPACE,
+        "helm", "upgrade", "--install", demo.RELEASE, ROOT / demo.CHART, "--namespace", demo.NAMESPACE,
         "--create-namespace", "--values", values, "--wait", "--timeout", "120s",
         KUBECONFIG=str(nodes.kubeconfig), timeout=150,
     )  # fmt: skip

@@ -110,11 +110,7 @@ class Engine:
         self.stop()
         for bridge in Path("/sys/class/net").glob("docker0"):
             subprocess.run(["ip", "link", "delete", bridge.name], check=False, capture_output=True)
-        for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
-            target = line.split()[1]
-            if target.startswith((str(self.work), str(self.data))):
-                subprocess.run(["umount", "--lazy", target], check=False, capture_output=True)
-        shutil.rmtree(self.work, ignore_errors=True)
+        _clear(self.work, self.data)
 
     def docker(self, *argv: str, check: bool = True) -> str:
         """Run docker against it and return what it prints."""
@@ -145,13 +141,27 @@ def own_engine(cache: Path) -> Iterator[Engine]:
     with (cache / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         engine = Engine(cache / "docker")
+        note = cache / "work"
+        if note.exists():
+            _clear(Path(note.read_text(encoding="utf-8")), engine.data)  # of a run that was killed
+        note.write_text(str(engine.work), encoding="utf-8")
         try:
             engine.start()
-            for what in ("container", "network", "volume"):  # of a run that was killed
+            for what in ("container", "network", "volume"):  # as above
                 engine._remove_all(what)
             yield engine
         finally:
             engine.remove()
+            note.unlink()
+
+
+def _clear(work: Path, data: Path) -> None:
+    """Take away what a dockerd leaves that has ended: mounts, and its folder for sockets."""
+    for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
+        target = line.split()[1]
+        if target.startswith((str(work), str(data))):
+            subprocess.run(["umount", "--lazy", target], check=False, capture_output=True)
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def _config() -> dict[str, object]:
