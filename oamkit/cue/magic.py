@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from oamkit.cue import verbs
-from oamkit.cue.errors import CueError
+from oamkit.cue.errors import CueError, Place
 from oamkit.errors import InputError
 from oamkit.show import Rendered, Text
 
@@ -75,25 +77,51 @@ def cue_magic(line: str, cell: str, names: dict[str, Any]) -> Rendered:
         CueError: CUE finds something wrong; with ``--refused``, nothing.
     """
     options = _options().parse_args(shlex.split(line))
-    files = {f"{name}.cue": _text(names, name) for name in options.use}
-    files["cell.cue"] = cell
+    parts = [("cell", cell), *((name, _text(names, name)) for name in options.use)]
     if options.save:
         names[options.save] = cell
     tags = dict(_tag(each) for each in options.tag)
     data = names[_known(names, options.data)] if options.data else None
+    # One file, for names are known in all files of a package only; the cell comes first, so that its lines keep their numbers.
+    whole = "\n".join(text for _, text in parts)
     try:
         shown = verbs.export(
-            files, out=options.out, data=data, expression=options.expression, tags=tags
+            {"cell.cue": whole},
+            out=options.out,
+            data=data,
+            expression=options.expression,
+            tags=tags,
         )
     except CueError as error:
-        if options.refused and error.problems:
-            return Refused(error)
-        raise
+        told = _in_parts(error, parts)
+        if options.refused and told.problems:
+            return Refused(told)
+        raise told from None
     if options.refused:
         raise CueError(
             what="CUE finds nothing wrong with this cell, which was meant to be refused."
         )
     return shown
+
+
+def _in_parts(error: CueError, parts: Sequence[tuple[str, str]]) -> CueError:
+    """Return an error whose places name the cell, or the variable whose text was put below it."""
+    if not error.problems:
+        return error
+
+    def placed(place: Place) -> Place:
+        line = place.line
+        for name, text in parts:
+            count = text.count("\n") + 1
+            if line <= count:
+                return replace(place, file="cell.cue" if name == "cell" else name, line=line)
+            line -= count
+        return place
+
+    problems = [
+        replace(problem, places=tuple(map(placed, problem.places))) for problem in error.problems
+    ]
+    return CueError(problems, hint=error.hint)
 
 
 def _tag(text: str) -> tuple[str, str | bool]:

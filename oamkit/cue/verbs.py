@@ -185,11 +185,14 @@ def vet(
         return Valid(len(data))
 
 
-def fmt(source: str | Text | Path, *, limits: Limits = DEFAULT) -> Text | Rewritten:
+def fmt(
+    source: str | Text | Path, *, simplify: bool = False, limits: Limits = DEFAULT
+) -> Text | Rewritten:
     r"""Bring CUE into CUE's own form.
 
     Args:
         source: A text, or a file or folder whose files are rewritten.
+        simplify: Whether ``a: {b: 1}`` becomes ``a: b: 1``, and quotes that aren't needed go.
         limits: See :func:`evaluate`.
 
     Returns:
@@ -202,7 +205,7 @@ def fmt(source: str | Text | Path, *, limits: Limits = DEFAULT) -> Text | Rewrit
         >>> print(fmt("a:{b:1}"))
         a: {b: 1}
     """
-    return _rewritten("fmt", source, limits)
+    return _rewritten(["fmt", "--simplify"] if simplify else ["fmt"], source, limits)
 
 
 def trim(source: str | Text | Path, *, limits: Limits = DEFAULT) -> Text | Rewritten:
@@ -223,7 +226,7 @@ def trim(source: str | Text | Path, *, limits: Limits = DEFAULT) -> Text | Rewri
         app: [string]: kind: "web"
         app: shop: {port: 80}
     """
-    return _rewritten("trim", source, limits)
+    return _rewritten(["trim"], source, limits)
 
 
 def import_yaml(
@@ -276,16 +279,16 @@ def _joined(texts: Sequence[str], package: str) -> str:
     return head + "\n".join(text.removeprefix(head) for text in texts)
 
 
-def _rewritten(verb: str, source: str | Text | Path, limits: Limits) -> Text | Rewritten:
+def _rewritten(verb: Sequence[str], source: str | Text | Path, limits: Limits) -> Text | Rewritten:
     if isinstance(source, str | Text):
         with laid_out(source) as folder:
-            _called(folder, [verb, *folder.inputs], limits)
+            _called(folder, [*verb, *folder.inputs], limits)
             return Text((folder.path / INPUT).read_text())
     files = sorted(source.rglob("*.cue")) if source.is_dir() else [source]
     before = {file: file.read_text() for file in files if "cue.mod" not in file.parts}
     with laid_out(source) as folder:
         inputs = ["./..."] if source.is_dir() else folder.inputs
-        _called(folder, [verb, *inputs], limits)
+        _called(folder, [*verb, *inputs], limits)
     after = {file: file.read_text() for file in before}
     changed = tuple(file for file in before if before[file] != after[file])
     return Rewritten(changed, _lines(before), _lines(after))

@@ -31,7 +31,7 @@ _NEEDS = {
     "07": _ALL,
     "08": _ALL,
     "09": _ALL,
-    "11": (Need.CLUSTER,),
+    "11": (Need.CLUSTER, Need.IMAGE),
     "12": _ALL,
     "13": _ALL,
     "99": _ALL,

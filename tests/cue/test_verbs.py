@@ -230,6 +230,7 @@ def test_fmt_and_trim_of_texts_and_folders(tmp_path: Path) -> None:
     assert [file.name for file in done.files] == ["a.cue"]
     assert 'kind: "web"' in (tmp_path / "a.cue").read_text()
     assert str(cue.fmt(tmp_path)) == "Nothing to change in 5 lines."
+    assert str(cue.fmt('a: {"b": {c: 1}}', simplify=True)) == "a: b: c: 1"
     before = cue.evaluate(tmp_path / "a.cue")
     trimmed = cue.trim(tmp_path / "a.cue")
     assert isinstance(trimmed, cue.Rewritten)
