@@ -128,7 +128,7 @@ def export(
         out: The format. ``"cue"`` also tells what isn't known yet, such as types and constraints; the others have no words
             for that, and ask for a value everywhere. ``"text"`` wants a text as the value.
         data: See :func:`evaluate`.
-        expression: See :func:`evaluate`. A list is exported to YAML as documents.
+        expression: See :func:`evaluate`.
         tags: See :func:`evaluate`.
         package: See :func:`evaluate`.
         limits: See :func:`evaluate`.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from oamkit.lesson.exercising import find as exercise
 from oamkit.lesson.figures import Figure, flow, layers
+from oamkit.lesson.git import git
 from oamkit.lesson.operators import Operator, operator
 from oamkit.lesson.overview import reset
 from oamkit.lesson.people import Person, person, rights
@@ -19,6 +20,7 @@ __all__ = [
     "Started",
     "exercise",
     "flow",
+    "git",
     "layers",
     "operator",
     "person",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -194,11 +195,13 @@ async def define(on: Scene) -> None:
         await on.client.create(TRAIT_DEFINITIONS, obj)
 
 
-def defined(test: Callable[[Scene], Awaitable[None]]) -> Callable[[Scene], Awaitable[None]]:
+def defined(
+    test: Callable[[Scene], Awaitable[None]], how: Callable[[Scene], Awaitable[None]] = define
+) -> Callable[[Scene], Awaitable[None]]:
     """A test in a cluster that has the definitions."""
 
     async def whole(on: Scene) -> None:
-        await define(on)
+        await how(on)
         try:
             await test(on)
         finally:
@@ -347,6 +350,53 @@ def test_without_webhooks_the_condition_tells(plane: ControlPlane) -> None:
         await on.there(DEPLOYMENTS, "web")
 
     play(plane, defined(test))
+
+
+LESSON = Path(__file__).parents[2] / "flask-demo" / "platform" / "definitions"
+
+
+def test_lesson_12s_templates_through_the_runtime(plane: ControlPlane) -> None:
+    refs = {"gateway": "ingresses.networking.k8s.io"}
+
+    async def define_lessons(on: Scene) -> None:
+        for file in sorted(LESSON.glob("*.cue")):
+            workload = file.stem in ("webservice", "worker")
+            kind, resource = ("Workload", WORKLOADS) if workload else ("Trait", TRAIT_DEFINITIONS)
+            ref = refs.get(file.stem, "deployments.apps")
+            obj = definition(kind, file.stem, file.read_text(), ref)
+            obj["metadata"]["labels"] = {"scene": on.namespace}
+            await on.client.create(resource, obj)
+
+    async def test(on: Scene) -> None:
+        await on.create(typed("webservice", image="flask-sample:v1", replicas=2, env={"A": "1"}))
+        worker = typed("worker", image="flask-sample:v1")
+        await on.create({**worker, "metadata": {"name": "mailer"}})
+        web = {
+            "componentName": "web",
+            "traits": [{"trait": {"name": "gateway", "properties": {"path": "/shop"}}}],
+        }
+        mailer = {
+            "componentName": "mailer",
+            "traits": [{"trait": {"name": "env", "properties": {"SENDER": "a@b.example"}}}],
+        }
+        await on.create(application(web, mailer))
+        made = await on.there(DEPLOYMENTS, "web")
+        assert (made["spec"]["replicas"], containers(made)[0]["env"]) == (
+            2,
+            [{"name": "A", "value": "1"}],
+        )
+        [path] = (await on.there(INGRESSES, "web"))["spec"]["rules"][0]["http"]["paths"]
+        assert (path["path"], path["backend"]["service"]["name"]) == ("/shop", "web")
+        assert (await on.there(SERVICES, "web"))["spec"]["ports"][0]["port"] == 80
+        other = await on.there(DEPLOYMENTS, "mailer")
+        assert containers(other)[0]["env"] == [{"name": "SENDER", "value": "a@b.example"}]
+        assert await on.get(SERVICES, "mailer") is None
+        await on.synced()
+        assert "replica: field not allowed" in await refused(
+            on, {**typed("webservice", image="x", replica=3), "metadata": {"name": "typo"}}
+        )
+
+    play_with_webhooks(plane, defined(test, define_lessons))
 
 
 CALL = CueCall("a test", "a.cue", "output: a: 1\n", 1)
