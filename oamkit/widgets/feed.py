@@ -192,8 +192,11 @@ class Feed:
     async def _follow_cluster(self, client: Client, written: float) -> None:
         discovery = Discovery(client)
         await discovery.refresh()
-        await self._follow_kinds(client, discovery)
-        await self._first_lists()
+        for _ in range(
+            2
+        ):  # the kinds that are always there tell which others applications are made of
+            await self._follow_kinds(client, discovery)
+            await self._first_lists()
         self._tell("")
         look_until = 0.0
         while _written(self._kubeconfig) == written:
