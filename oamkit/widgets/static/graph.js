@@ -2,7 +2,7 @@
 
 const SMALLEST = 0.15;
 const LARGEST = 2.5;
-const READABLE = 0.68;
+const READABLE = 0.65;
 const STEP = 1.25;
 const HIGHLIGHT = 1500;
 
