@@ -66,6 +66,15 @@ def cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def waited(pid: int) -> float:
+    """Seconds that a process's threads wanted a core and others had it (https://docs.kernel.org/scheduler/sched-stats.html)."""
+    total = 0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # a thread that has ended
+            total += int(path.read_text().split()[1])
+    return total / 1e9
+
+
 def requests_of_runtime(plane: ControlPlane) -> tuple[int, int]:
     """How many requests the runtime made so far, by the API server's audit log, and how many of them opened a watch."""
     verbs = [entry["verb"] for entry in plane.audit(USER) if entry["stage"] == "ResponseStarted" or entry["verb"] != "watch"]  # fmt: skip
@@ -174,6 +183,8 @@ class Bench:
     async def single(self) -> None:
         """One event after another."""
         created, scaled, edited, trait, deleted = [], [], [], [], []
+        pids = (self.runtime.pid, self.plane.pid("kube-apiserver"))
+        before, begun = [waited(pid) for pid in pids], time.monotonic()
         rounds = range(1, self.options.rounds + 1)
         for number in rounds:
             name, since = await self.make(number)
@@ -200,6 +211,12 @@ class Bench:
         add(self.report, "Component edited → Deployment changed", edited, 0.13)
         add(self.report, "trait edited → Deployment scaled", trait, 0.2)
         add(self.report, "application deleted → Deployment gone", deleted, 0.08)
+        took = time.monotonic() - begun
+        for name, pid, earlier in zip(("runtime", "API server"), pids, before, strict=True):
+            share = (waited(pid) - earlier) / took * 100
+            self.report.add(
+                f"meanwhile the {name}'s threads waited for a core", share, "% of the time"
+            )
 
     async def at_once(self, many: int, limit: float | None) -> None:
         """Many applications, made at the same time."""

@@ -40,7 +40,7 @@ def folders(draw: st.DrawFn) -> dict[str, list[Any]]:
     return {**FILES, name: draw(mutated(FILES[name], names=NAMES, most=3))}
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(folders())
 def test_any_damage_is_rendered_or_told_with_its_file(files: dict[str, list[Any]]) -> None:
     done = outcome(files)

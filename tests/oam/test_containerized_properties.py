@@ -63,7 +63,7 @@ def translated(workload: Any) -> Translation | str:
         return str(error.message)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(workloads)
 def test_every_translation_is_whole(workload: dict[str, Any]) -> None:
     before = copy.deepcopy(workload)
@@ -101,7 +101,7 @@ def test_every_translation_is_whole(workload: dict[str, Any]) -> None:
         assert made.service["spec"]["selector"].items() == selector
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(workloads.flatmap(lambda good: mutated(good["spec"], names=["path", "value", "ports", "x"])))
 def test_whatever_stands_in_the_spec_is_translated_or_explained(spec: Any) -> None:
     metadata = {"name": "web", "namespace": "shop", "uid": "cw-uid"}

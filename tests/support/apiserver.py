@@ -89,6 +89,10 @@ class ControlPlane:
     def server(self) -> str:
         return f"https://127.0.0.1:{self._port}"
 
+    def pid(self, name: str) -> int:
+        """The process id of one of its programs."""
+        return self._processes[name].pid
+
     def kubeconfig_for(self, token: str) -> Path:
         """A kubeconfig file of another user."""
         return self._write_kubeconfig(self.users[token], token)
