@@ -304,14 +304,18 @@ def faults(calls: list[str]) -> list[Fault]:
     return found
 
 
-def chains(found: list[Fault]) -> list[list[Fault]]:
-    """Several faults for one run: an early one, and when that has struck, a later one."""
+def runs(found: list[Fault]) -> list[list[Fault]]:
+    """The faults of each run: of many, two at a time, an early and a late one."""
+    if len(found) < 40:
+        return [[fault] for fault in found]
     half = (len(found) + 1) // 2
     return [[each for each in pair if each] for pair in zip_longest(found[:half], found[half:])]
 
 
 def what(fault: Fault) -> tuple[str, str]:
-    return "read" if fault.name.startswith(READS) else fault.how, fault.name
+    """What must happen once at least. Deletions are a race with the garbage collector, which may win."""
+    certain = not fault.name.startswith((*READS, "DELETE"))
+    return fault.how if certain else "any", fault.name
 
 
 class Disturbed:
@@ -354,7 +358,7 @@ def test_2_2_wherever_a_pass_is_broken_off_the_end_is_the_same(plane: ControlPla
                     await disturbed.play(await beside(first), todo)
 
             async with asyncio.TaskGroup() as group:
-                for todo in zip_longest(*map(chains, planned)):
+                for todo in zip_longest(*map(runs, planned)):
                     group.create_task(one(todo))
         # How often something is asked for differs from run to run; that it is asked for, or written, doesn't.
         every = Counter(what(fault) for each in planned for fault in each)

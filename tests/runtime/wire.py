@@ -50,7 +50,7 @@ class Wire:
     """What happens to the calls of a runtime, and of those that follow it when it is killed.
 
     Attributes:
-        faults: What is to come, one after another.
+        faults: What is still to come.
         calls: Those since the faults were set up, in their order.
         seen: How many of each name.
         killed: Set when it was a process's end.
@@ -69,12 +69,14 @@ class Wire:
         self.faults, self.calls, self.seen = list(faults), [], Counter()
 
     def strikes(self, name: str) -> Fault | None:
-        """Count a call; returns the fault that strikes it, and sets up the next."""
+        """Count a call; returns the fault that strikes it."""
         self.calls.append(name)
         self.seen[name] += 1
-        # A runtime that follows a killed one asks for much once more, so the number may be passed by.
-        if self.faults and self.faults[0].name == name and self.faults[0].number <= self.seen[name]:
-            return self.faults.pop(0)
+        for fault in self.faults:
+            # A runtime that follows a killed one asks for much once more, so the number may be passed by.
+            if fault.name == name and fault.number <= self.seen[name]:
+                self.faults.remove(fault)
+                return fault
         return None
 
     def part(self) -> None:
