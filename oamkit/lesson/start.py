@@ -10,8 +10,7 @@ from oamkit import images, show
 from oamkit.cluster import active, helm, kit, objects
 from oamkit.errors import ImageError
 from oamkit.languages import remember_notebook
-from oamkit.lesson import demo, leftovers, operators, overview, progress, release
-from oamkit.lesson.extras import EXTRAS
+from oamkit.lesson import demo, extras, leftovers, operators, overview, progress, release
 from oamkit.lesson.lessons import Need, needs
 from oamkit.lesson.overview import LessonProgress
 from oamkit.show import Line
@@ -79,8 +78,8 @@ def start(number: str, *, provider: str = "") -> Started:
         _image(demo.APP_IMAGE)
     if Need.RUNTIME in ready:
         mended += _runtime()
-    if number in EXTRAS:
-        EXTRAS[number]()
+    if number in extras.EXTRAS:
+        extras.EXTRAS[number]()
     for line in mended:
         show.say(line)
     progress.opened(number)

@@ -243,3 +243,30 @@ def test_in_english_no_catalogue_is_read() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_command_s_help_is_translated_with_all_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    import typer
+
+    from oamkit.cli import _translate_help
+
+    words = {"Do it.": "做。", "All of it.": "全部。", "How often.": "次数。"}
+    monkeypatch.setattr(catalogues, "catalogue", lambda lang: Catalogue(words))
+    app = typer.Typer(help="All of it.")
+
+    @app.command()
+    def run(times: int = typer.Option(1, help="How often.")) -> None:
+        """Do it."""
+
+    @app.command()
+    def other() -> None:
+        """Do it."""
+
+    command = typer.main.get_command(app)
+    languages.language("zh")
+    try:
+        _translate_help(command)
+    finally:
+        languages.language("")
+    below = command.commands["run"]  # type: ignore[attr-defined]
+    assert (command.help, below.help, below.params[0].help) == ("全部。", "做。", "次数。")

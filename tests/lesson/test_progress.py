@@ -162,3 +162,20 @@ def test_the_command_shows_and_forgets() -> None:
     assert "a lesson is only named to forget" in str(run(app, ["progress", "07"]).exception)
     assert "lesson 07 is forgotten" in run(app, ["progress", "--reset", "07"]).output
     assert progress.load() == Progress()
+
+
+def test_what_a_single_lesson_wants_more_is_made_at_the_end_of_its_start(
+    project_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from oamkit.lesson import extras
+
+    called: list[str] = []
+    monkeypatch.setattr(extras, "EXTRAS", {"02": lambda: called.append("02")})
+    here = Path.cwd()
+    try:
+        lesson.start("01")
+        assert called == []
+        lesson.start("02")
+    finally:
+        os.chdir(here)
+    assert called == ["02"]
