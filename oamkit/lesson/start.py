@@ -41,9 +41,11 @@ class Started(Line):
 
     def line(self) -> str:
         """Say it."""
-        there = ", ".join(self.ready) or "nothing"
+        took = show.seconds(self.seconds)
         line = (
-            f"Lesson {self.number} can begin. It builds on: {there} ({show.seconds(self.seconds)})."
+            f"Lesson {self.number} can begin. It builds on: {', '.join(self.ready)} ({took})."
+            if self.ready
+            else f"Lesson {self.number} can begin. It needs nothing that was made before ({took})."
         )
         if self.progress is not None and self.progress.exercises:
             line += "\n" + self.progress.line()
