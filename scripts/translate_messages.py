@@ -51,6 +51,8 @@ NO_WORDS = re.compile(
 )
 MARK = "no message"
 
+KEY_LISTS = {"_STYLES"}
+"""Variables whose keys are words for people: what tables say of states."""
 WORD_LISTS = {"WORDS", "columns"}
 """Variables that hold words for people: what the widgets say, and the headings of tables."""
 
@@ -146,7 +148,9 @@ class Finder(ast.NodeVisitor):
 
     def visit_Assign(self, node: ast.Assign) -> None:
         names = {target.id for target in node.targets if isinstance(target, ast.Name)}
-        if names & WORD_LISTS:
+        if names & KEY_LISTS and isinstance(node.value, ast.Dict):
+            self._all(key for key in node.value.keys if key)
+        elif names & WORD_LISTS:
             values = node.value.values if isinstance(node.value, ast.Dict) else [node.value]
             self._all(values)
         else:

@@ -103,7 +103,7 @@ def fetch(
             show.say(f"  {state} …", "dim")
             last = state
         if time.monotonic() + INTERVAL > start + timeout:
-            wanted = f"HTTP {status}" + (f" with {contains!r} in it" if contains else "")
+            wanted = f"HTTP {status} with {contains!r} in it" if contains else f"HTTP {status}"
             raise WaitTimeoutError(
                 f"{url} didn't answer with {wanted} within {show.seconds(timeout)} ({attempts} tries).",
                 last_state=state,

@@ -161,8 +161,10 @@ class Exercise(Line):
 
     def line(self) -> str:
         """Say which it is, and how it stands."""
-        kind = "Bonus exercise" if self.bonus else "Exercise"
-        return f"{kind} {self.number}: {self.title} ({progress.load().outcome(self.number)})"
+        stands = progress.load().outcome(self.number)
+        if self.bonus:
+            return f"Bonus exercise {self.number}: {self.title} ({stands})"
+        return f"Exercise {self.number}: {self.title} ({stands})"
 
     def check(self, answer: object = None, *, patience: float = PATIENCE) -> Verdict:
         """Look whether it is solved, and remember how it stands. Nothing is changed in the cluster, and nothing raised.

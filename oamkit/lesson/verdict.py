@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from oamkit import show
-from oamkit.languages import translate
+from oamkit.languages import message, translate
 from oamkit.show import Rendered
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ __all__ = [
 class Outcome(StrEnum):
     """How an exercise stands."""
 
-    CORRECT = "correct"
-    INCORRECT = "incorrect"
+    CORRECT = message("correct")
+    INCORRECT = message("incorrect")
     NOT_ATTEMPTED = "not attempted"
     CANNOT_CHECK = "cannot be checked"
 

@@ -201,7 +201,7 @@ class ContainerizedWorkloadController:
                 self._emit(
                     this.workload,
                     "Normal",
-                    f"{resource.kind} created",
+                    f"{resource.kind} created",  # no message
                     f"Workload `{this.key[1]}` successfully server side patched a {what} `{name}`",
                 )
             live = child

@@ -28,6 +28,7 @@ import translate_messages as tool
         ('exercise("06.1", title="Scale", solution="apply to it")', ["Scale"]),
         ('Table(("NAME", "STATE"), rows)', ["NAME", "STATE"]),
         ('columns = ("NAME", f(1))', ["NAME"]),
+        ('_STYLES = {"ready": "green"}', ["ready"]),
         ('WORDS = {"close": "Close", "x": "a b"}', ["Close", "a b"]),
         ('WORDS = {"x": [{"letter": "A", "word": "trait"}]}', ["trait"]),
         ('message("Traits")', ["Traits"]),
