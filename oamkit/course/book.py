@@ -162,7 +162,10 @@ def _say_anew(cell: Any, lang: str) -> None:  # noqa: ANN401 - nbformat ships no
 
 
 def _picture(source: str) -> tuple[str, list[Any], dict[str, Any]] | None:
-    last = ast.parse(source).body[-1:]
+    try:
+        last = ast.parse(source).body[-1:]
+    except SyntaxError:  # a cell in another language, e.g. %%cue
+        return None
     for statement in last:
         call = statement.value if isinstance(statement, ast.Expr) else None
         if not isinstance(call, ast.Call):

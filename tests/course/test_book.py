@@ -55,6 +55,7 @@ def course(tmp_path: Path) -> Path:
             _code("l06-picture", PICTURE, drawn.to_html(), str(drawn)),
             _code("l06-other", "layers(('a', b))", layers(("A", "b")).to_html(), "A"),
             _code("l06-said", "x", "<p>There is no such &lt;thing&gt;.</p><p>ready</p>", "x"),
+            _code("l06-cue", "%%cue\na: 1 b", "<pre>a: 1</pre>", "a: 1"),
             _markdown("l06-part", part),
         ]
         lessons = {"06-look": cells, "07-next": [_markdown("l07-title", following)]}
