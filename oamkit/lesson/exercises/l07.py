@@ -102,7 +102,7 @@ def by_a_trait(look: Look) -> Verdict:
 
 _FRIDAY = """
 bad = yaml.safe_load(Path("flask-demo/config/component.yaml").read_text(encoding="utf-8"))
-bad["spec"]["workload"]["spec"]["template"]["spec"]["containers"][0]["image"] = "flask-sample:v11"
+bad["spec"]["workload"]["spec"]["template"]["spec"]["containers"][0] |= {"image": "flask-sample:v11", "imagePullPolicy": "Never"}
 apply(bad)
 wait_for("deployment", "web", "spec.template.spec.containers[0].image=flask-sample:v11")
 """
