@@ -10,8 +10,11 @@ from oamkit.errors import ApiError, OamKitError
 from oamkit.kube import Client, Discovery, EventType, Key, Object, Resource
 from oamkit.oam import ApplicationConfiguration, TypedReference
 from oamkit.oam.kinds import APPLICATION_CONFIGURATION, FIELD_MANAGER, Obj
+from oamkit.oam.pruning import undeclared, without
 from oamkit.oam.shape import quoted
 from oamkit.runtime import children
+from oamkit.runtime.events import EventRecorder
+from oamkit.runtime.kinds import APPLICATION_CONFIGURATIONS
 from oamkit.runtime.ledger import Ledger, Place
 from oamkit.runtime.reaping import reap
 from oamkit.runtime.watches import Watches
@@ -26,16 +29,24 @@ class Applier:
         client: The open client.
         discovery: The kinds that are served.
         watches: Watches over what applications made, with :func:`oamkit.runtime.children.project`.
+        events: Tells which fields were left out.
         once: Whether objects that were made are left alone until their application or component changes
             (``--apply-once-only``, contract 2.4).
     """
 
     def __init__(
-        self, client: Client, discovery: Discovery, watches: Watches[Key], *, once: bool = False
+        self,
+        client: Client,
+        discovery: Discovery,
+        watches: Watches[Key],
+        events: EventRecorder,
+        *,
+        once: bool = False,
     ) -> None:
         self._client = client
         self._discovery = discovery
         self._watches = watches
+        self._events = events
         self._ledger = Ledger()
         self._once = once
         self._waiting: dict[Key, set[Place]] = {}
@@ -148,6 +159,12 @@ class Applier:
         try:
             return await self._client.apply(resource, obj, field_manager=FIELD_MANAGER, force=True)
         except ApiError as error:
+            unknown = undeclared(error.message)
+            pruned = without(obj, unknown) if unknown else None
+            if pruned is not None:
+                written = await self._write(resource, pruned, app)
+                self._tell_left_out(app, obj, unknown)
+                return written
             # The server itself refuses a second controller, so that no read must come before the write.
             if (
                 error.status == 422
@@ -155,6 +172,14 @@ class Applier:
             ):
                 raise _not_ours(app) from error
             raise
+
+    def _tell_left_out(
+        self, app: ApplicationConfiguration, obj: Obj, paths: tuple[str, ...]
+    ) -> None:
+        what = f"{obj['kind']} {quoted(obj['metadata']['name'])}"
+        message = f"{what}: its kind has no {', '.join(paths)}, which is left out"
+        about = {"metadata": {"name": app.name, "namespace": app.namespace, "uid": app.uid}}
+        self._events.emit(APPLICATION_CONFIGURATIONS, about, "Warning", "UnknownField", message)
 
 
 def _check_controller(live: Object, app: ApplicationConfiguration) -> None:

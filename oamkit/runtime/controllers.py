@@ -91,10 +91,14 @@ class ApplicationController:
         self._facts = Facts(
             client, self._discovery, self._parts, self._scopes, self._stores, context.templates
         )
-        self._applier = Applier(
-            client, self._discovery, self._children, once=context.apply_once_only
-        )
         self._events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", context.instance)
+        self._applier = Applier(
+            client,
+            self._discovery,
+            self._children,
+            self._events,
+            once=context.apply_once_only,
+        )
         self._revisions = RevisionReconciler(
             client,
             self._components,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from scene import (
@@ -22,6 +23,7 @@ from scene import (
 from support.apiserver import ControlPlane
 
 from oamkit.errors import ApiError
+from oamkit.kube import Resource
 from oamkit.runtime.kinds import CRDS
 
 pytestmark = [pytest.mark.binaries, pytest.mark.e2e]
@@ -154,7 +156,13 @@ def test_11_4_41_a_trait_that_the_api_server_refuses_is_named(plane: ControlPlan
 
 def test_11_4_28_what_cannot_be_deleted_is_told_and_tried_again(plane: ControlPlane) -> None:
     # All that a pass needs, but no right to delete a Service.
-    kinds = ("applicationconfigurations", "components", "traitdefinitions", "scopedefinitions")
+    kinds = (
+        "applicationconfigurations",
+        "components",
+        "workloaddefinitions",
+        "traitdefinitions",
+        "scopedefinitions",
+    )
     ours = [f"{kind}.core.oam.dev" for kind in kinds]
     every = ",".join([*ours, f"{ours[0]}/status", "events", "deployments.apps"])
     grants = {
@@ -236,3 +244,53 @@ def test_a_broken_application_does_not_hold_up_others(plane: ControlPlane) -> No
         assert await on.get(COMPONENTS, "none") is None
 
     play(plane, test)
+
+
+BAR = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "bars.example.com"},
+    "spec": {
+        "group": "example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "bars", "kind": "Bar"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {
+                            "spec": {"type": "object", "properties": {"key": {"type": "string"}}}
+                        },
+                    }
+                },
+            }
+        ],
+    },
+}
+
+
+def test_11_1_e11_a_field_that_the_kind_does_not_have_is_left_out_and_told(
+    plane: ControlPlane,
+) -> None:
+    plane.kubectl("apply", "-f", "-", input=json.dumps(BAR))
+    plane.kubectl("wait", "--for=condition=Established", "crd", "bars.example.com")
+    bars = Resource("example.com", "v1", "bars", "Bar", namespaced=True)
+    bar = {"apiVersion": "example.com/v1", "kind": "Bar", "metadata": {"name": "bar"}}
+
+    async def test(on: Scene) -> None:
+        spec = {"key": "v1", "foo": "x", "list": [{"a": 1}]}
+        await on.create(component(bar | {"spec": spec}), application())
+        await on.synced()
+        assert (await on.there(bars, "bar"))["spec"] == {"key": "v1"}
+        told = await on.told("UnknownField")
+        assert 'Bar "bar": its kind has no spec.foo' in told["message"]
+        assert told["type"] == "Warning"
+
+    try:
+        play(plane, test)
+    finally:
+        plane.kubectl("delete", "crd", "bars.example.com")

@@ -148,7 +148,9 @@ def test_2_7_a_definition_that_is_gone_does_not_hold_up_the_deletion(plane: Cont
 
 
 def test_11_4_33_46_a_deletion_that_fails_is_told_and_tried_again(plane: ControlPlane) -> None:
-    oam_kinds = "applicationconfigurations,components,traitdefinitions,scopedefinitions"
+    oam_kinds = (
+        "applicationconfigurations,components,workloaddefinitions,traitdefinitions,scopedefinitions"
+    )
     everything = ",".join(
         [*(f"{kind}.core.oam.dev" for kind in oam_kinds.split(",")), "events", "deployments.apps"]
     )
