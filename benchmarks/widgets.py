@@ -24,7 +24,7 @@ SIZES = (50, 195, 1000)
 """Objects: of 195 each is drawn, and those of the OAM view besides; more than 200 are folded."""
 FIRST_PAINT = 200.0
 """Milliseconds: what is asked for at 200 nodes."""
-TRIES, UPDATES, IDLE_SECONDS = 5, 15, 30
+TRIES, UPDATES, IDLE_SECONDS = 5, 16, 30
 
 SETUP = """
 import sys, time
@@ -39,7 +39,7 @@ class Drawn(TopologyWidget):
         self._news(Snapshot(tuple(self.objects)))
     def change(self, number):
         first = next(each for each in self.objects if each["kind"] == "Deployment")
-        ready = number % 3
+        ready = 3 - number % 2 * 2  # all of them, or one: the fold's words change, too
         changed = {{**first, "status": {{**first["status"], "readyReplicas": ready}}}}
         begun = time.time()
         self._news(Snapshot(tuple(changed if each is first else each for each in self.objects)))
@@ -76,7 +76,8 @@ PAINTED = """async ([index, limit]) => {
 }"""
 CHANGED = """() => {
     const widget = [...document.querySelectorAll('section.oam')].at(-1);
-    window.oamkitChanged = new Promise((resolve) => {
+    window.oamkitChanged = new Promise((resolve, reject) => {
+        setTimeout(() => reject(new Error('nothing has changed')), 30000);
         const seen = new MutationObserver(() => {
             seen.disconnect();
             requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.timeOrigin + performance.now())));
@@ -115,7 +116,7 @@ def _pictures(report: Report, folder: Path, browser: labs.Browser) -> None:
             updates = []
             for number in range(UPDATES):
                 notebook.page.evaluate(CHANGED)
-                begun = float(notebook.run(f"drawn.change({number})"))
+                begun = float(notebook.run(f"drawn.change({number + 1})"))
                 updates.append(notebook.page.evaluate("() => window.oamkitChanged") - begun)
             report.add(
                 f"{size} objects: change → painted, median of {UPDATES}",
