@@ -15,6 +15,7 @@ WORDS = {
     # all widgets
     "lost": "The cluster's API server doesn't answer. This is what was there before.",
     "retrying": "The widget goes on asking, and shows news as soon as it answers.",
+    "dead": "The notebook's kernel has ended, so this no longer changes. Run the cell again.",
     "again": "Try again",
     "failed": "Something went wrong in this widget",
     "loading": "Reading the cluster …",

@@ -30,7 +30,7 @@ def test_a_server_that_goes_away_is_told_and_comes_back(
 ) -> None:
     notebook = open_cells(PICTURE, "widgets.status()")
     widget, status = notebook.widget(), notebook.widget(1)
-    lost = widget.locator(".oam-lost")
+    lost = widget.locator(".oam-lost:not(.oam-dead)")
     expect(lost).not_to_be_visible()
     for _ in range(2):
         os.kill(example.component("kube-apiserver"), signal.SIGKILL)
@@ -63,6 +63,20 @@ def test_what_goes_wrong_in_the_kernel_is_shown_in_the_widget(
     notebook.run("picture._describe = sound\npicture.again += 1")
     expect(widget.get_by_role("alert")).not_to_be_visible()
     expect(widget.locator(".oam-yaml")).to_contain_text("kind: Deployment")
+
+
+def test_a_kernel_that_was_restarted_is_told(example: Cluster, open_cells: Open) -> None:
+    notebook = open_cells(PICTURE)
+    widget = notebook.widget()
+    expect(widget.locator(".oam-node").first).to_be_visible()
+    ended = widget.locator(".oam-dead")
+    expect(ended).not_to_be_visible()
+    notebook.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()"
+    )
+    expect(ended).to_be_visible()
+    notebook.ready()
+    assert feeds(notebook) == "[]"
 
 
 def test_a_page_that_is_opened_again_shows_the_same_and_lives(

@@ -81,6 +81,7 @@ function frame(model, root, label, follows = true) {
     " ",
     button(words.again, () => set({ again: model.get("again") + 1 })),
   );
+  const dead = element("div", { class: "oam-banner oam-lost oam-dead", hidden: true }, element("strong", {}, `! ${words.dead}`));
   const problemText = element("span", {});
   const problem = element(
     "div",
@@ -93,6 +94,7 @@ function frame(model, root, label, follows = true) {
   const outer = element(
     "section",
     { class: "oam", "aria-label": label, on: { focusin: guard } },
+    dead,
     lost,
     problem,
     body,
@@ -132,6 +134,12 @@ function frame(model, root, label, follows = true) {
     countView(model, 1);
     ends.push(() => countView(model, -1));
   }
+  const ended = () => {
+    shown(dead, true);
+    say(words.dead);
+  };
+  model.on("comm_live_update", ended);
+  ends.push(() => model.off("comm_live_update", ended));
   watch(["problem"], () => {
     problemText.textContent = model.get("problem");
     shown(problem, Boolean(model.get("problem")));
