@@ -26,7 +26,7 @@ from oamkit.errors import ApiError, ClusterError, CommandError, InputError, Miss
 from oamkit.lesson.look import Look
 from oamkit.show import Line, Table
 
-__all__ = ["Person", "Refusal", "person", "rights"]
+__all__ = ["Person", "Refusal", "forget", "person", "rights"]
 
 SIGNER = "kubernetes.io/kube-apiserver-client"
 """Who signs: its certificates say who somebody is, towards the API server (the page above, "Kubernetes signers")."""
@@ -153,9 +153,19 @@ def person(name: str, *, groups: Sequence[str] = ()) -> Person:
     request_name = f"oamkit-{name}"
     _ask(request_name, name, request)
     certificate = _signed(request_name)
-    file = paths.data() / "people" / f"{name}.kubeconfig"
+    file = _folder() / f"{name}.kubeconfig"
     _write_kubeconfig(file, name, certificate, key)
     return Person(name, tuple(groups), file)
+
+
+def forget() -> None:
+    """Delete the kubeconfigs, and with them the keys, of all people that lessons have made."""
+    for file in _folder().glob("*.kubeconfig"):
+        file.unlink(missing_ok=True)
+
+
+def _folder() -> Path:
+    return paths.data() / "people"
 
 
 def rights(people: Sequence[Person], verb: str, kinds: Sequence[str]) -> Table:

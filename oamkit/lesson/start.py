@@ -10,7 +10,7 @@ from oamkit import images, show
 from oamkit.cluster import active, helm, kit, objects
 from oamkit.errors import ImageError
 from oamkit.languages import remember_notebook
-from oamkit.lesson import demo, extras, leftovers, operators, overview, progress, release
+from oamkit.lesson import demo, extras, leftovers, operators, overview, people, progress, release
 from oamkit.lesson.lessons import Need, needs
 from oamkit.lesson.overview import LessonProgress
 from oamkit.show import Line
@@ -70,6 +70,7 @@ def start(number: str, *, provider: str = "") -> Started:
     remember_notebook()
     os.chdir(kit.root())
     operators.stop_all()
+    people.forget()
     ready = needs(number)
     place = active.provider(provider or None)
     mended: list[str] = []
@@ -89,8 +90,9 @@ def start(number: str, *, provider: str = "") -> Started:
 
 
 def clear() -> None:
-    """Remove from the cluster what the lessons make: the applications, and then the runtime with its namespace."""
+    """Remove what the lessons make: from the cluster the applications, and then the runtime with its namespace; people's keys."""
     os.chdir(kit.root())
+    people.forget()
     for line in _clean(with_runtime=False):
         show.say(line)
     helm.uninstall(demo.RELEASE, namespace=demo.NAMESPACE)

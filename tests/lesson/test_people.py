@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from oamkit import paths
 from oamkit.cluster import active
 from oamkit.errors import ApiError, ClusterError, CommandError, InputError
-from oamkit.lesson.people import Person, _key_and_request, _refusal, person
+from oamkit.lesson.people import Person, _key_and_request, _refusal, forget, person
 
 FORBIDDEN = (
     'Error from server (Forbidden): error when retrieving current configuration of:\nfrom server for: "x.yaml": '
@@ -87,3 +88,13 @@ def test_the_request_says_name_and_groups_and_the_key_is_the_one_it_is_for() -> 
     assert request.subject.rfc4514_string() == "O=guests,O=developers,CN=anna"
     assert request.is_signature_valid
     assert request.public_key() == load_pem_private_key(key, None).public_key()
+
+
+def test_keys_of_people_are_deleted_and_nothing_else_is(home: Path) -> None:
+    folder = paths.data() / "people"
+    folder.mkdir()
+    (folder / "anna.kubeconfig").write_text("{}")
+    (folder / "notes.txt").write_text("mine")
+    forget()
+    assert [file.name for file in folder.iterdir()] == ["notes.txt"]
+    forget()
