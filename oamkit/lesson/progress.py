@@ -10,13 +10,13 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from oamkit import paths
+from oamkit import paths, show
 from oamkit.lesson.verdict import Outcome
 
 __all__ = ["Attempt", "Progress", "load", "opened", "record", "reset"]
@@ -71,28 +71,36 @@ def load() -> Progress:
         return Progress()
 
 
-def record(number: str, outcome: Outcome) -> Progress:
-    """Remember how an exercise stands now.
+def record(number: str, outcome: Outcome) -> None:
+    """Remember how an exercise stands now. Where that can't be written, it is said, and nothing else is held up.
 
     Args:
         number: E.g. ``"07.1"``.
         outcome: What its check said.
     """
-    with _locked():
-        before = load()
+
+    def after(before: Progress) -> Progress:
         last = before.exercises.get(number)
         solved = last.solved if last else ""
         if outcome is Outcome.CORRECT and not solved:
             solved = _now()
         attempt = Attempt(outcome, (last.checks if last else 0) + 1, solved)
-        return _write(replace(before, exercises={**before.exercises, number: attempt}))
+        return replace(before, exercises={**before.exercises, number: attempt})
+
+    _remember(after)
 
 
-def opened(lesson: str) -> Progress:
-    """Remember that a lesson was opened now."""
-    with _locked():
-        before = load()
-        return _write(replace(before, lessons={**before.lessons, lesson: _now()}))
+def opened(lesson: str) -> None:
+    """Remember that a lesson was opened now; as :func:`record` does it."""
+    _remember(lambda before: replace(before, lessons={**before.lessons, lesson: _now()}))
+
+
+def _remember(after: Callable[[Progress], Progress]) -> None:
+    try:
+        with _locked():
+            _write(after(load()))
+    except OSError as error:
+        show.say(f"Your progress can't be kept: {error.strerror}.")
 
 
 def reset(lesson: str = "") -> Progress:
@@ -125,13 +133,12 @@ def _locked() -> Iterator[None]:
         os.close(descriptor)
 
 
-def _write(progress: Progress) -> Progress:
+def _write(progress: Progress) -> None:
     new = _file().with_suffix(".new")
     descriptor = os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump({"version": VERSION, **asdict(progress)}, file, indent=1, sort_keys=True)
     new.replace(_file())
-    return progress
 
 
 def _parse(document: dict[str, Any]) -> Progress:
