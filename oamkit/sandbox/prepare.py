@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import os
 import shutil
 import socket
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from oamkit import paths as places
-from oamkit.errors import SandboxError
+from oamkit.errors import InputError, SandboxError
 from oamkit.sandbox import ports
 from oamkit.sandbox.config import KUBELET_CLIENT, NODE_NAME, Layout, NodeConfig, SandboxPaths
 from oamkit.sandbox.control_plane import write_authentication
@@ -61,8 +62,22 @@ def folders(paths: SandboxPaths, *, running: bool) -> None:
         )
 
 
+LAYOUT_VARIABLE = "OAMKIT_SANDBOX_LAYOUT"
+
+
 def best_layout() -> Layout:
-    """Return the layout that keeps Pods apart as well as this machine allows."""
+    """Return the layout that ``OAMKIT_SANDBOX_LAYOUT`` names, or else the one that keeps Pods apart as well as this machine allows.
+
+    Raises:
+        InputError: There is no layout of that name.
+    """
+    named = os.environ.get(LAYOUT_VARIABLE, "")
+    if named:
+        if named not in list(Layout):
+            raise InputError(
+                f"expected one of {', '.join(Layout)}, got {named!r}", field=LAYOUT_VARIABLE
+            )
+        return Layout(named)
     return Layout.LOOPBACK if namespaces_refused() is not None else Layout.NAMESPACED
 
 

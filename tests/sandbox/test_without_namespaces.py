@@ -11,7 +11,20 @@ from typing import Any
 
 import pytest
 
+from oamkit.errors import InputError
+from oamkit.sandbox import prepare
+from oamkit.sandbox.config import Layout
+
 ROOT = Path(__file__).parents[2]
+
+
+def test_the_layout_is_the_one_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for layout in Layout:
+        monkeypatch.setenv("OAMKIT_SANDBOX_LAYOUT", str(layout))
+        assert prepare.best_layout() is layout
+    monkeypatch.setenv("OAMKIT_SANDBOX_LAYOUT", "klingon")
+    with pytest.raises(InputError, match="namespaced, loopback"):
+        prepare.best_layout()
 
 
 @pytest.mark.sandbox
