@@ -17,7 +17,10 @@ from oamkit.process import Runner, SubprocessRunner
 __all__ = ["Engine", "find_engine", "mirrored", "require_engine"]
 
 ANSWER_SECONDS = 5.0
-"""How long an engine may take to say that it is there."""
+"""How long an engine may take to say that it is there, where there is another way without it."""
+
+PATIENT_SECONDS = 30.0
+"""The same where nothing goes on without it: an engine with much to do is slow."""
 
 MIRROR_VARIABLE = "OAMKIT_MIRROR"
 """Names a mirror of Docker Hub, e.g. ``mirror.example``: images come from there. For networks that don't reach Docker Hub."""
@@ -66,23 +69,27 @@ class Engine:
 
 
 def find_engine(
-    runner: Runner | None = None, environ: Mapping[str, str] | None = None
+    runner: Runner | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    seconds: float = ANSWER_SECONDS,
 ) -> Engine | None:
     """Return the engine of this machine; Docker if both answer, unless ``KIND_EXPERIMENTAL_PROVIDER`` asks for Podman.
 
     Args:
         runner: Runs ``docker info``; really by default.
         environ: Environment variables; this process's by default.
+        seconds: How long each may take to answer.
 
     Returns:
-        The engine, or ``None`` if none answers within some seconds.
+        The engine, or ``None`` if none answers in time.
     """
     runner = runner or SubprocessRunner()
     asked = (os.environ if environ is None else environ).get("KIND_EXPERIMENTAL_PROVIDER", "")
     for program in [asked] if asked in ("docker", "podman") else ["docker", "podman"]:
         try:
             command = [program, "info", "--format", "{{json .}}"]
-            said = runner.run(command, timeout=ANSWER_SECONDS).stdout
+            said = runner.run(command, timeout=seconds).stdout
             info = json.loads(said)
         except (OamKitError, ValueError):
             continue
@@ -98,7 +105,7 @@ def require_engine(runner: Runner | None = None) -> Engine:
     Raises:
         ClusterError: None answers.
     """
-    engine = find_engine(runner)
+    engine = find_engine(runner, seconds=PATIENT_SECONDS)
     if engine is None:
         raise ClusterError(
             "No container engine answers: kind needs Docker or Podman.",

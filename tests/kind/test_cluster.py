@@ -74,7 +74,7 @@ def cluster(place: KindPlace, stolen: list[Thief]) -> Iterator[KindPlace]:
     os.killpg(making.pid, signal.SIGINT)  # Ctrl-C reaches the whole group
     rest, _ = making.communicate(timeout=30)
     assert making.returncode != 0, "".join(seen) + rest
-    assert place.containers() == [NODE]
+    assert place.containers() == [NODE], "".join(seen) + rest
     with Thief(_port(place, "80/tcp")) as thief:
         stolen.append(thief)
         status = place.provider().ensure()

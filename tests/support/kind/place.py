@@ -88,9 +88,9 @@ class KindPlace:
         }
 
     def python(self, code: str) -> subprocess.Popen[str]:
-        """Start Python code in a process group of its own, as a shell starts a command."""
+        """Start Python code in a process group of its own, as a shell starts a command; Ctrl-C isn't ignored, whoever runs the tests."""
         return subprocess.Popen(
-            [sys.executable, "-u", "-c", code], cwd=ROOT, text=True,
+            ["env", "--default-signal=INT", sys.executable, "-u", "-c", code], cwd=ROOT, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
 
