@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from oamkit.lesson.exercising import (
     Look,
     Verdict,
@@ -47,11 +49,8 @@ def a_drawer(look: Look) -> Verdict:
     """The namespace is there, and isn't about to go."""
     found = look.get("namespace", "workshop")
     if found is None:
-        others = [
-            each.name
-            for each in look.list("namespaces")
-            if each.name != "default" and not each.name.startswith(("kube-", "oam-", "local-path"))
-        ]
+        names = [each.name for each in look.list("namespaces")]
+        others = get_close_matches("workshop", names)
         if others:
             return incorrect(
                 f"There is no namespace 'workshop', but there is: {', '.join(others)}.",
