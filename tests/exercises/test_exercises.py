@@ -33,22 +33,10 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks" / "en").glob("[0-9]*
 WITHOUT = ("00", "01", "99")
 """Lessons without exercises: nothing is done in them that a cluster could show."""
 
-TO_BE_WRITTEN: tuple[str, ...] = ()
-"""Lessons whose exercises aren't all there yet. Take one out as soon as they are: the test fails if they are and it stands here."""
-
 pytestmark = [
     pytest.mark.usefixtures("home"),
     pytest.mark.filterwarnings("default::DeprecationWarning"),
 ]
-
-
-def _parameters(pending: tuple[str, ...]) -> list[Any]:
-    """The notebooks; those of the lessons that are named are expected to fail."""
-    waits = pytest.mark.xfail(reason="its exercises aren't written yet", strict=True)
-    return [
-        pytest.param(path, id=path.stem, marks=waits if path.stem[:2] in pending else ())
-        for path in NOTEBOOKS
-    ]
 
 
 @pytest.fixture
@@ -122,7 +110,7 @@ def _texts(each: Exercise) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", _parameters(("06",) if "06" in TO_BE_WRITTEN else ()))
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_uses_the_exercises_of_its_lesson(path: Path) -> None:
     cells = nbformat.read(path, as_version=4).cells
     pattern = r"""lesson\.exercise\(\s*["']([\d.]+)["']\s*\)\.check\("""
@@ -138,7 +126,7 @@ def test_a_notebook_uses_the_exercises_of_its_lesson(path: Path) -> None:
         find(number)
 
 
-@pytest.mark.parametrize("path", _parameters(TO_BE_WRITTEN))
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_lesson_has_three_exercises_and_a_bonus(path: Path) -> None:
     there = of_lesson(path.stem[:2])
     if path.stem[:2] in WITHOUT:
