@@ -19,7 +19,7 @@ from oamkit.sandbox.lifecycle import Sandbox
 pytestmark = [
     pytest.mark.sandbox,
     pytest.mark.notebooks,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1500),
     pytest.mark.filterwarnings("default"),
 ]
 
