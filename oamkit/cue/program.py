@@ -107,7 +107,9 @@ class Program:
         try:
             with contextlib.suppress(ProcessLookupError):
                 limits.bind(process.pid)
-            out, err = _talk(process, input.encode(), begin + limits.seconds, limits)
+            out, err = _talk(
+                process, input.encode(errors="replace"), begin + limits.seconds, limits
+            )
             process.wait(max(0.1, begin + limits.seconds - time.monotonic()))
         except subprocess.TimeoutExpired:
             raise _too_long(limits) from None

@@ -67,7 +67,9 @@ class Folder:
 def _lines(path: Path) -> list[str]:
     try:
         return (
-            path.read_text(errors="replace").split("\n") if path.stat().st_size <= LARGEST else []
+            path.read_text(encoding="utf-8", errors="replace").split("\n")
+            if path.stat().st_size <= LARGEST
+            else []
         )
     except OSError:
         return []  # a file of CUE's own library
@@ -108,7 +110,7 @@ def laid_out(source: Source, *data: Data, package: str = "") -> Iterator[Folder]
             for name, text in texts.items():
                 path = cwd / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
+                path.write_text(text, encoding="utf-8", errors="replace")
                 names[path] = name
             own = [f"./{name}" for name in texts if "/" not in name and name.endswith(".cue")]
             inputs = [package] if package else (["."] if "cue.mod/module.cue" in texts else own)
@@ -118,7 +120,7 @@ def laid_out(source: Source, *data: Data, package: str = "") -> Iterator[Folder]
                 inputs.append(str(each.resolve()))
             else:
                 path = folder / f"data{number if number > 1 else ''}.json"
-                path.write_text(_json(each))
+                path.write_text(_json(each), encoding="utf-8", errors="replace")
                 names[path] = path.name
                 inputs.append(str(path))
         yield Folder(cwd, inputs, folder, names)

@@ -283,13 +283,15 @@ def _rewritten(verb: Sequence[str], source: str | Text | Path, limits: Limits) -
     if isinstance(source, str | Text):
         with laid_out(source) as folder:
             _called(folder, [*verb, *folder.inputs], limits)
-            return Text((folder.path / INPUT).read_text())
+            return Text((folder.path / INPUT).read_text(encoding="utf-8"))
     files = sorted(source.rglob("*.cue")) if source.is_dir() else [source]
-    before = {file: file.read_text() for file in files if "cue.mod" not in file.parts}
+    before = {
+        file: file.read_text(encoding="utf-8") for file in files if "cue.mod" not in file.parts
+    }
     with laid_out(source) as folder:
         inputs = ["./..."] if source.is_dir() else folder.inputs
         _called(folder, [*verb, *inputs], limits)
-    after = {file: file.read_text() for file in before}
+    after = {file: file.read_text(encoding="utf-8") for file in before}
     changed = tuple(file for file in before if before[file] != after[file])
     return Rewritten(changed, _lines(before), _lines(after))
 

@@ -102,6 +102,13 @@ def test_python_data_goes_in_and_comes_out() -> None:
     assert found == {**data, "replicas": 1}
 
 
+def test_odd_texts_are_data_never_cue() -> None:
+    for text in ("\\(x)", '"', "\n", "\x00\x1f\x7f", '#"""', "\\", "a\u2028b", "_|_"):
+        assert cue.evaluate("x: 1, t: string", data={"t": text})["t"] == text
+        assert cue.evaluate("t: _", data={"t": {text: [text]}})["t"] == {text: [text]}
+    assert cue.evaluate("t: string", data={"t": "\ud800"})["t"] == "?"
+
+
 def test_data_that_json_has_no_words_for_is_refused() -> None:
     loop: list[Any] = []
     loop.append(loop)

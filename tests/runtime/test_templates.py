@@ -30,7 +30,7 @@ from test_webhooks import play_with_webhooks, refused
 from oamkit.cue.schematic import answer
 from oamkit.errors import OamKitError, RenderError
 from oamkit.kube import Resource
-from oamkit.oam.schematic import CueCall
+from oamkit.oam.schematic import CueCall, Template
 from oamkit.runtime.templates import Templates
 
 pytestmark = [pytest.mark.binaries, pytest.mark.e2e]
@@ -445,6 +445,18 @@ def test_a_hostile_template_is_stopped() -> None:
     assert isinstance(found, OamKitError)
     assert found.code == "cue-limit"
     assert "MiB of memory" in found.message
+
+
+@pytest.mark.parametrize(
+    "text", ["\\(context.name)", '"}', "\n", "\x00\x7f", "\\", "\u2028", "_|_"]
+)
+def test_what_users_write_is_data_never_cue(text: str) -> None:
+    found = Template("WorkloadDefinition", "a", "output: t: parameter.t\nparameter: t: string\n")
+    assert answer(found.call({"name": "web"}, {"t": text})) == {
+        "output": {"t": text},
+        "parameter": {"t": text},
+        "context": {"name": "web"},
+    }
 
 
 def test_without_the_program_it_is_said_plainly(

@@ -154,7 +154,7 @@ def sixth(look: Look) -> Verdict:
 
 def _beside(answer: str, **app: object) -> bool:
     """Whether the shop's CUE with an answer beside it takes an app."""
-    files = {file.name: file.read_text() for file in SHOP.glob("*.cue")}
+    files = {file.name: file.read_text(encoding="utf-8") for file in SHOP.glob("*.cue")}
     try:
         cue.vet({**files, "answer.cue": answer}, {"app": {"probe": app}}, limits=LIMITS)
     except cue.CueLimitError:

@@ -126,7 +126,10 @@ def third(look: Look) -> Verdict:
 
 def _platform(answer: str, kind: str, image: str) -> bool:
     """Whether the platform takes an image, with an answer beside its package."""
-    files = {str(file.relative_to(PLATFORM)): file.read_text() for file in PLATFORM.rglob("*.cue")}
+    files = {
+        str(file.relative_to(PLATFORM)): file.read_text(encoding="utf-8")
+        for file in PLATFORM.rglob("*.cue")
+    }
     files = {name: text for name, text in files.items() if not name.startswith("definitions/")}
     files["platform/answer.cue"] = answer
     files["shop.cue"] = (
@@ -318,7 +321,7 @@ def copies(look: Look) -> Verdict:
 
 
 _SOMEBODY = f"""{_MINE}
-file.write_text(file.read_text().replace(', path: "/"', ""))
+file.write_text(file.read_text(encoding="utf-8").replace(', path: "/"', ""))
 git(mine, "commit", "--quiet", "--all", "--message", "Nobody needs this path")
 {_APPLY}wait_for("ingress", "front", "gone")
 """
@@ -383,7 +386,7 @@ def undo(look: Look) -> Verdict:
 
 
 def _path_in_repository() -> Any:  # noqa: ANN401 - whatever CUE makes
-    text = (MINE / "shop.cue").read_text()
+    text = (MINE / "shop.cue").read_text(encoding="utf-8")
     bare = "\n".join(
         line for line in text.splitlines() if not line.startswith(("package", "import"))
     )
