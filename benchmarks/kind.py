@@ -37,6 +37,7 @@ ORDER = ("hand", "kit", "kit", "hand")
 ANSWER = "Hello World from Flask"
 
 CELLS = (
+    "import os\n\nos.chdir(os.environ['OAMKIT_ROOT'])",
     "from oamkit import apply, cluster, delete, fetch, helm, images, wait_for",
     "cluster.ensure('kind')",
     f"images.build('{demo.APP_IMAGE.context}', '{demo.APP_IMAGE.tag}')",
