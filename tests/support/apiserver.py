@@ -213,7 +213,11 @@ class ControlPlane:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={"HOME": str(self.folder), "GOMAXPROCS": "2"},
+                env={
+                    "HOME": str(self.folder),
+                    "GOMAXPROCS": "2",
+                    "GOGC": os.environ.get("GOGC", "100"),
+                },
             )
 
     def _end(self, name: str) -> None:
