@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from oamkit.cue import verbs
 from oamkit.cue.errors import CueError, Place
 from oamkit.errors import InputError
+from oamkit.languages import translate
 from oamkit.show import Rendered, Text
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Refused(Rendered):
         return RichText(str(self))
 
     def __str__(self) -> str:
-        return f"Refused, as it should be:\n{self.error}"
+        return f"{translate('Refused, as it should be:')}\n{self.error.shown()}"
 
     def to_html(self) -> str:
         """Return it in a fixed-width font, since marks point to columns."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oamkit.languages import translate
 from oamkit.lesson import exercising, progress
 from oamkit.show import Table
 
@@ -20,7 +21,7 @@ def step_table(lesson: str) -> Table:
         tuple(
             (
                 each.number,
-                each.title + (" (bonus)" if each.bonus else ""),
+                f"{translate(each.title)} ({translate('bonus')})" if each.bonus else each.title,
                 str(done.outcome(each.number)),
             )
             for each in exercising.of_lesson(lesson)
