@@ -148,7 +148,6 @@ def _platform(answer: str, kind: str, image: str) -> bool:
 @exercise(
     "12.2",
     title="A rule of the platform",
-    prepare=_START,
     solution="answer = 'package platform\\n\\n#Worker: image: =~\"^flask-sample:\"'",
     wrong=(
         Wrong(
@@ -253,7 +252,6 @@ def _rendered(definition: dict[str, Any], count: object, replicas: int | None) -
 @exercise(
     "12.3",
     title="A trait by a template",
-    prepare=_START,
     solution=_trait(_TEMPLATE),
     wrong=(
         Wrong(
