@@ -238,7 +238,8 @@ _KILL = 'kubectl("exec", "phoenix", "--", "python", "-c", "import os, signal; os
     title="A Pod that rises again",
     bonus=True,
     prepare=_IMAGE,
-    solution=_pod("phoenix")
+    # With a probe, so that the program listens to signals by then: process 1 is spared those that it doesn't expect.
+    solution=_pod("phoenix", extra=_probe("/"))
     + 'wait_for("pod", "phoenix")\n'
     + _KILL.format(pid=1)
     + 'wait_for("pod", "phoenix", "status.containerStatuses[0].restartCount=1")\n'
@@ -249,7 +250,9 @@ _KILL = 'kubectl("exec", "phoenix", "--", "python", "-c", "import os, signal; os
         ),
         Wrong(
             "never again",
-            _pod("phoenix").replace('"spec": {', '"spec": {"restartPolicy": "Never", ')
+            _pod("phoenix", extra=_probe("/")).replace(
+                '"spec": {', '"spec": {"restartPolicy": "Never", '
+            )
             + 'wait_for("pod", "phoenix")\n'
             + _KILL.format(pid=1)
             + 'wait_for("pod", "phoenix", lambda pod: pod.at("status.phase") in ("Succeeded", "Failed"))\n',
@@ -275,6 +278,7 @@ def phoenix(look: Look) -> Verdict:
             "Its program runs, and was never started again.",
             "Its first program hasn't ended yet. A second Pod of that name wouldn't count: it's another Pod.",
             "os.kill(…) of Python ends a process by its number. Which number has the first one in a container?",
+            "A program that has only just begun may not listen to signals yet: wait until it answers, and try again.",
         )
     if not ready(pod):
         return incorrect(
