@@ -27,6 +27,34 @@ def test_the_layout_is_the_one_that_is_asked_for(monkeypatch: pytest.MonkeyPatch
         prepare.best_layout()
 
 
+LISTEN = """
+import asyncio, socket, sys
+sys.path.insert(0, sys.argv[1])
+import oamkit_pod_network
+oamkit_pod_network.install({"ip": "10.244.9.7", "home": "127.244.9.7", "prefix": "10.244.", "hostname": "web"})
+
+async def main():
+    with socket.socket() as spare:
+        spare.bind(("127.0.0.1", 0))
+        port = spare.getsockname()[1]
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), None, port)
+    reader, writer = await asyncio.open_connection("10.244.9.7", port)
+    writer.close()
+    server.close()
+    print("reached")
+
+asyncio.run(main())
+"""
+
+
+def test_a_program_that_listens_on_all_addresses_of_both_families_is_reached() -> None:
+    hook = ROOT / "oamkit" / "sandbox" / "loopback_hook"
+    done = subprocess.run(
+        [sys.executable, "-c", LISTEN, str(hook)], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "reached\n", done.stderr
+
+
 @pytest.mark.sandbox
 @pytest.mark.notebooks
 @pytest.mark.timeout(300)

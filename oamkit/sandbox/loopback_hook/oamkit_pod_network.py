@@ -63,12 +63,25 @@ def _place(connection: socket.socket, address: Any, translate: Callable[[str], s
     return (f"::ffff:{place}", *address[1:])
 
 
+def _is_second(listener: socket.socket, address: Any) -> bool:  # noqa: ANN401 - as socket has it
+    """Whether a program that listens on all addresses does so for IPv6 alone, beside a socket for IPv4, as asyncio does.
+
+    Pods have no IPv6 address; in the clothes of the IPv4 one the two would meet. So it gets a port where nobody looks for it.
+    """
+    if listener.family != socket.AF_INET6 or address[0] not in _ANY:
+        return False
+    return bool(listener.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
+
+
 def install(pod: dict[str, Any]) -> None:
     """Change what :class:`socket.socket` does."""
     addresses = Addresses(pod["ip"], pod["home"], pod["prefix"])
 
     def bind(self: socket.socket, address: Any) -> None:  # noqa: ANN401 - as socket has it
-        place = _place(self, address, addresses.bound)
+        if _is_second(self, address):
+            place: Any = ("::1", 0)
+        else:
+            place = _place(self, address, addresses.bound)
         try:
             _plain.bind(self, place)
         except PermissionError as error:
