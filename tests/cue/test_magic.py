@@ -50,7 +50,7 @@ def test_saved_cells_data_tags_and_formats() -> None:
         "given = {'web': {'name': 'web'}}",
         "%%cue --use base --data given -t env=prod -e web -o yaml\nweb: port: 81",
     )
-    assert found[0].data["text/plain"] == "name: web\nport: 81\nenv: prod"
+    assert found[0].data["text/plain"] == "port: 81\nname: web\nenv: prod"  # the cell comes first
 
 
 def test_it_is_an_extension_too() -> None:
