@@ -50,7 +50,19 @@ def test_saved_cells_data_tags_and_formats() -> None:
         "given = {'web': {'name': 'web'}}",
         "%%cue --use base --data given -t env=prod -e web -o yaml\nweb: port: 81",
     )
-    assert found[0].data["text/plain"] == "port: 81\nname: web\nenv: prod"  # the cell comes first
+    lines = found[0].data["text/plain"].splitlines()
+    assert sorted(lines) == ["env: prod", "name: web", "port: 81"]
+
+
+def test_a_mistake_is_placed_in_the_cell_or_in_the_text_that_it_uses() -> None:
+    *_, found = _run(
+        "%%cue --save base\nlet limit = 3\n#App: port: <limit",
+        "%%cue --use base --refused\n\nweb: #App & {\n\tport: 81\n}",
+    )
+    text = found[0].data["text/plain"]
+    assert "cell.cue:3:8" in text
+    assert "base:2:13" in text
+    assert "2 | #App: port: <limit" in text
 
 
 def test_it_is_an_extension_too() -> None:
