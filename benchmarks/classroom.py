@@ -94,7 +94,7 @@ def main() -> None:
         measure(report, room)
     finally:
         for learner in room:
-            if learner.home.is_dir():
+            if (learner.home / "data" / "sandbox").is_dir():
                 learner.python(FORGET)
         shutil.rmtree(folder, ignore_errors=True)
     report.finish()
