@@ -55,6 +55,10 @@ def test_a_program_that_listens_on_all_addresses_of_both_families_is_reached() -
     assert done.stdout == "reached\n", done.stderr
 
 
+@pytest.mark.xfail(
+    run=False,
+    reason="in the loopback layout the runtime's requests to the ClusterIP of the API server are reset, so no application gets ready",
+)
 @pytest.mark.sandbox
 @pytest.mark.notebooks
 @pytest.mark.timeout(300)
