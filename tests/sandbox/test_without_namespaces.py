@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from oamkit.errors import InputError
 from oamkit.sandbox import prepare
+from oamkit.sandbox.agent.assembly import where_pods_live
 from oamkit.sandbox.config import Layout
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,21 @@ def test_the_layout_is_the_one_that_is_asked_for(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("OAMKIT_SANDBOX_LAYOUT", "klingon")
     with pytest.raises(InputError, match="namespaced, loopback"):
         prepare.best_layout()
+
+
+@pytest.mark.parametrize(
+    ("layout", "pod", "node"),
+    [
+        (Layout.LOOPBACK, "127.244.3.7", "127.0.0.1"),
+        (Layout.NAMESPACED, "10.244.3.7", "10.244.0.1"),
+    ],
+)
+def test_what_listens_at_the_node_is_found_there_and_not_among_the_pods(
+    layout: Layout, pod: str, node: str
+) -> None:
+    config: Any = SimpleNamespace(layout=layout, node_ip=layout.node_ip, pod_cidr="10.244.0.0/16")
+    assert where_pods_live(config, "10.244.3.7", 80) == (pod, 80)
+    assert where_pods_live(config, layout.node_ip, 6443) == (node, 6443)
 
 
 LISTEN = """
@@ -55,10 +72,6 @@ def test_a_program_that_listens_on_all_addresses_of_both_families_is_reached() -
     assert done.stdout == "reached\n", done.stderr
 
 
-@pytest.mark.xfail(
-    run=False,
-    reason="in the loopback layout the runtime's requests to the ClusterIP of the API server are reset, so no application gets ready",
-)
 @pytest.mark.sandbox
 @pytest.mark.notebooks
 @pytest.mark.timeout(300)

@@ -66,7 +66,12 @@ def host_resolver() -> HostResolver:
 
 
 def where_pods_live(config: NodeConfig, ip: str, port: int) -> tuple[str, int]:
-    """Return where an endpoint's address really is: in the loopback layout Pod 10.244.a.b is 127.244.a.b."""
+    """Return where an endpoint's address really is: in the loopback layout Pod 10.244.a.b is 127.244.a.b.
+
+    The node's own address is of that range, too, but what listens at the node (the API server) listens on the host itself.
+    """
+    if ip == config.node_ip:
+        return config.layout.kubelet_host, port
     if config.layout is Layout.LOOPBACK and IPv4Address(ip) in IPv4Network(config.pod_cidr):
         return "127." + ip.partition(".")[2], port
     return ip, port
