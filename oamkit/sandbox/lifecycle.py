@@ -150,6 +150,8 @@ class Sandbox:
 
     def reset(self) -> None:
         """Stop the sandbox and delete all of its objects, Pods and logs. Images and certificates stay."""
+        if not self.paths.root.is_dir():
+            return
         self.down()
         with launch.held(self.paths.lock, START_SECONDS):
             for folder in (self.paths.etcd, self.paths.pods, self.paths.logs):

@@ -73,6 +73,11 @@ def test_reset_asks_first(home: Path) -> None:
     assert "Delete all objects" in run("reset", expect=1)
 
 
+def test_reset_where_a_sandbox_never_ran_makes_nothing(home: Path) -> None:
+    assert "is empty" in run("reset", "--yes")
+    assert not (home / "data" / "sandbox").exists()
+
+
 def test_logs_of_an_unknown_component_name_the_known_ones(home: Path) -> None:
     assert "kube-apiserver" in run("logs", "postgres", expect=1)
 
