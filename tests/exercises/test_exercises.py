@@ -30,7 +30,7 @@ from oamkit.lesson.exercising import (
 )
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks" / "en").glob("[0-9]*.ipynb"))
-WITHOUT = ("00", "01", "99")
+WITHOUT = ("00", "01")
 """Lessons without exercises: nothing is done in them that a cluster could show."""
 
 pytestmark = [
