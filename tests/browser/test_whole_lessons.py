@@ -28,7 +28,9 @@ def window(browser: Browser, lab: Lab) -> Iterator[Notebook]:
 def test_a_lesson_runs_from_end_to_end(window: Notebook, lab: Lab, name: str, shots: Path) -> None:
     window.name = name
     window.page.evaluate(
-        "(path) => window.jupyterapp.commands.execute('docmanager:open', {path})", name
+        # What it gives, a window full of objects, can't leave the page.
+        "(path) => window.jupyterapp.commands.execute('docmanager:open', {path}).then(() => null)",
+        name,
     )
     window.ready(name)
     window.run_all(timeout=240)
@@ -41,6 +43,8 @@ def test_a_lesson_runs_from_end_to_end(window: Notebook, lab: Lab, name: str, sh
     assert unexecuted == []
     if window.widgets().count():
         window.widget().screenshot(path=shots / f"lesson-{name[:2]}.png")
-    window.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+    window.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.context.save().then(() => null)"
+    )
     lab.stop_kernels()
     window.page.evaluate("() => window.jupyterapp.shell.currentWidget.dispose()")
