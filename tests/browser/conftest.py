@@ -41,13 +41,13 @@ def _no_threads_left() -> None:
     """Playwright's threads live as long as the browser. Those of widgets are in kernels, where the tests look for them."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
     with running_cluster() as cluster:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's chromium. In CI it is installed where it is missing; on a person's machine the tests are skipped instead."""
     if not labs.chromium() and os.environ.get("CI"):
@@ -58,7 +58,7 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(
     cluster: Cluster, browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[labs.Lab]:
@@ -141,7 +141,7 @@ def open_cells(
     lab.stop_kernels()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shots() -> Path:
     """Where screenshots are kept, for people to look at."""
     SHOTS.mkdir(parents=True, exist_ok=True)

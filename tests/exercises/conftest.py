@@ -18,7 +18,7 @@ from oamkit.cluster.providers.sandbox import SandboxProvider
 from oamkit.provider import Choice, ProviderName, forget, select
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home for the whole run, so that the cluster, its images and the progress are this run's own."""
     folder = tmp_path_factory.mktemp("home")
@@ -33,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         os.environ["OAMKIT_HOME"] = before
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sandbox(home: Path) -> Iterator[SandboxProvider]:
     """The cluster in use is a sandbox, which the first lesson that needs one starts."""
     choice = Choice(ProviderName.SANDBOX, "the test says so")

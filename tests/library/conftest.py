@@ -21,7 +21,7 @@ from oamkit.provider import Choice, ProviderName
 from oamkit.runtime.certificates import TRUSTED
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane with the Deployment controller, but without nodes."""
     folder = tmp_path_factory.mktemp("plane")
@@ -29,7 +29,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kubeconfig(plane: ControlPlane) -> Iterator[Path]:
     """The administrator's kubeconfig; it trusts the authority of the server's certificate."""
     config = json.loads(plane.kubeconfig.read_text())

@@ -17,7 +17,7 @@ from support.apiserver import ControlPlane, control_plane  # noqa: E402 - after 
 CRDS = TESTS.parent / "charts" / "oam-kubernetes-runtime" / "crds"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane with the OAM kinds and with the controllers that reap and deploy."""
     with control_plane(

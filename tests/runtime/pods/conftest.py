@@ -17,7 +17,7 @@ from installed import BEFORE, CHART, NAME, NAMESPACE, RELEASE, Installed  # noqa
 from support.cluster import Cluster, running_cluster  # noqa: E402
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bare() -> Iterator[Cluster]:
     """The sandbox, with the images that its Pods need."""
     with running_cluster() as cluster:
@@ -31,7 +31,7 @@ def bare() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def before(bare: Cluster) -> Installed:
     """The release before this one, whose service account may do all (contract 11.0)."""
     on = Installed(bare)
@@ -41,7 +41,7 @@ def before(bare: Cluster) -> Installed:
     return on
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def upgrade(before: Installed) -> subprocess.CompletedProcess[str]:
     """The upgrade to the chart of now, of a cluster with an older CRD and an application that runs."""
     run = before.cluster.run
@@ -57,7 +57,7 @@ def upgrade(before: Installed) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installed(before: Installed, upgrade: object) -> Installed:
     """The runtime of now, after the upgrade."""
     return before

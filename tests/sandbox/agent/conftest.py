@@ -87,7 +87,7 @@ def make_record() -> Callable[..., ContainerRecord]:
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plane(tmp_path_factory: pytest.TempPathFactory):
     """A real API server for all tests of this folder."""
     from support.apiserver import control_plane

@@ -23,7 +23,7 @@ from support.cluster import (
 MARKS = (pytest.mark.sandbox, pytest.mark.binaries)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
     with running_cluster() as cluster:
         yield cluster
@@ -37,7 +37,7 @@ def ns(cluster: Cluster) -> Iterator[Namespace]:
     cluster.run("kubectl", "delete", "namespace", namespace.name, "--wait=false")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop(cluster: Cluster) -> Namespace:
     """Two Pods of flask-demo, a Service and an Ingress, for tests that only use them."""
     namespace = cluster.namespace()
