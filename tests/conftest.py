@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -62,3 +63,12 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, which CI doesn't allow: {report.longrepr}"
     return report
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """In CI tell at once why a test failed: whoever reads along needn't wait for the end, nor a run that is cut off."""
+    if report.failed and os.environ.get("CI"):
+        sys.__stderr__.write(
+            f"\n{report.nodeid} failed in its {report.when}:\n{report.longreprtext}\n"
+        )
+        sys.__stderr__.flush()

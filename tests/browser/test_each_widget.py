@@ -272,7 +272,7 @@ def test_status_tells_each_part_and_opens_its_log(
     notebook = open_cells("from oamkit import widgets\nwidgets.status()")
     widget = notebook.widget()
     expect(widget).to_contain_text("sandbox, because")
-    expect(widget).to_contain_text("http://localhost:")
+    expect(widget).to_contain_text("http://localhost")
     log = widget.locator(".oam-log")
     logs = (("API server", "quota admission"), ("OAM runtime", "leader"), ("Ingress", "traefik"))
     for part, words in logs:
