@@ -42,5 +42,7 @@ def test_a_workload_of_an_own_kind_is_in_the_first_picture() -> None:
         picture.close()
         delete([application, component, clone_set])
         delete("flask-demo/extend/cloneset-crd.yaml")
+        delete("charts/oam-kubernetes-runtime/crds")
+        wait_for("customresourcedefinition", "components.core.oam.dev", "gone")
     assert lines
     assert not any("not there" in line for line in lines), lines

@@ -192,11 +192,16 @@ def test_a_folder_without_a_chart_is_refused(tmp_path: Path) -> None:
         helm.install("oam", tmp_path)
 
 
+ENGINE_ASKED = ("docker", "info")
+ENGINE = Completed((), stdout='{"ServerVersion": "28.2.2"}')
+
+
 @pytest.fixture
 def docker() -> Iterator[RecordingRunner]:
     provider.select(Choice(ProviderName.KIND, "the test says so"))
     inner = FakeRunner(
         {
+            ENGINE_ASKED: ENGINE,
             ("docker", "build"): Completed(()),
             ("docker", "image", "inspect"): Completed(
                 (), stdout="sha256:0123456789abcdef 2000000\n"
@@ -214,7 +219,7 @@ def test_images_are_built_by_docker_for_kind(
     image = images.build(
         "flask-demo", "flask-sample:v1", build_args={"BASE": "python:3.12-slim"}, runner=docker
     )
-    assert docker.calls[0] == (
+    assert docker.calls[1] == (
         *("docker", "build", "--tag", "flask-sample:v1", "--build-arg", "BASE=python:3.12-slim"),
         "flask-demo",
     )
@@ -224,7 +229,8 @@ def test_images_are_built_by_docker_for_kind(
 
 def test_a_docker_build_that_fails_is_explained(docker: RecordingRunner, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    inner = FakeRunner({("docker", "build"): Completed((), returncode=1, stderr="no space left")})
+    failed = Completed((), returncode=1, stderr="no space left")
+    inner = FakeRunner({ENGINE_ASKED: ENGINE, ("docker", "build"): failed})
     with pytest.raises(CommandError, match="no space left") as caught:
         images.build(tmp_path, "flask-sample:v1", runner=inner)
     assert "OAMKIT_PROVIDER=sandbox" in caught.value.hint
