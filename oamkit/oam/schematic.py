@@ -98,7 +98,9 @@ class Template:
         schematic = mapping(spec.get("schematic"), "spec.schematic")
         if not schematic:
             return None
-        kind, name = definition["kind"], definition["metadata"]["name"]
+        # A webhook is asked of objects that may have only a part of what the API server would want of them.
+        kind = str(definition.get("kind") or "Definition")
+        name = str(mapping(definition.get("metadata"), "metadata").get("name") or "")
         if "cue" not in schematic:
             raise RenderError(
                 f"{kind} {quoted(name)}: spec.schematic.{next(iter(schematic))} isn't supported, only cue is",

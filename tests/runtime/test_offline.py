@@ -27,6 +27,7 @@ from oamkit.cluster.differences import Differences, differences
 from oamkit.cluster.providers.kubeconfig import KubeconfigProvider
 from oamkit.process import FakeRunner
 from oamkit.provider import Choice, ProviderName
+from oamkit.runtime.certificates import TRUSTED
 
 pytestmark = [pytest.mark.binaries, pytest.mark.e2e]
 
@@ -39,7 +40,7 @@ def in_use(plane: ControlPlane, tmp_path: Path) -> Iterator[None]:
     config = json.loads(plane.kubeconfig.read_text())
     config["clusters"][0]["cluster"] = {
         "server": plane.server,
-        "certificate-authority": str(plane.folder / "apiserver" / "apiserver.crt"),
+        "certificate-authority": str(plane.folder / TRUSTED),
     }
     file = tmp_path / "kubeconfig"
     file.write_text(json.dumps(config))

@@ -89,9 +89,14 @@ def test_10_1_it_serves_health_and_figures_and_stops_soon_after_sigterm(
         base = f"http://127.0.0.1:{port}"
         assert fetch(f"{base}/healthz") == "ok\n"
         assert fetch(f"{base}/readyz") == "ok\n"
-        figures = fetch(f"{base}/metrics")
-        for controller in ("applicationconfiguration", "containerizedworkload", "healthscope", "manualscalertrait"):  # fmt: skip
-            assert f'oam_queue_depth{{controller="{controller}"}} 0' in figures
+        controllers = ("applicationconfiguration", "containerizedworkload", "healthscope", "manualscalertrait")  # fmt: skip
+        idle = [f'oam_queue_depth{{controller="{controller}"}} 0' for controller in controllers]
+        end = (
+            time.monotonic() + 20
+        )  # the control plane may hold applications of other tests, which wait for a worker first
+        while not all(line in (figures := fetch(f"{base}/metrics")) for line in idle):
+            assert time.monotonic() < end, figures
+            time.sleep(0.05)
         assert 'oam_leader{lease="oam-kubernetes-runtime"} 1' in figures
         since = time.monotonic()
         process.terminate()

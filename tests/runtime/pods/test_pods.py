@@ -290,8 +290,9 @@ def test_11_1_e8_the_pods_of_a_pinned_revision_stay_when_the_component_moves_on(
         (before,) = await runs(on, "web", V1)
         await change(on, core(V2))
         await on.there(COMPONENTS, "web", latest("web-v2"))
-        await on.patch(APPLICATION_CONFIGURATIONS, "app", {"metadata": {"labels": {"another": "pass"}}})  # fmt: skip
-        await on.there(WORKLOADS, "web", lambda obj: obj["metadata"]["labels"].get("another") == "pass")  # fmt: skip
+        await on.patch(APPLICATION_CONFIGURATIONS, "app", {"metadata": {"annotations": {"another": "pass"}}})  # fmt: skip
+        # An annotation, since a label would go down into the template of the Pods, and roll them out anew.
+        await on.there(WORKLOADS, "web", lambda obj: obj["metadata"].get("annotations", {}).get("another") == "pass")  # fmt: skip
         assert (await on.there(WORKLOADS, "web"))["spec"]["containers"][0]["image"] == V1
         (after,) = await runs(on, "web", V1)
         assert after["metadata"]["ownerReferences"] == before["metadata"]["ownerReferences"]
