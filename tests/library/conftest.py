@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,6 @@ from oamkit.cluster.api import connect
 from oamkit.cluster.providers.kubeconfig import KubeconfigProvider
 from oamkit.process import FakeRunner
 from oamkit.provider import Choice, ProviderName
-from oamkit.runtime.certificates import TRUSTED
 
 
 @pytest.fixture(scope="package")
@@ -32,13 +30,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 @pytest.fixture(scope="package")
 def kubeconfig(plane: ControlPlane) -> Iterator[Path]:
     """The administrator's kubeconfig; it trusts the authority of the server's certificate."""
-    config = json.loads(plane.kubeconfig.read_text())
-    config["clusters"][0]["cluster"] = {
-        "server": plane.server,
-        "certificate-authority": str(plane.folder / TRUSTED),
-    }
-    file = plane.folder / "trusting.kubeconfig"
-    file.write_text(json.dumps(config))
+    file = plane.trusting_kubeconfig(plane.folder / "trusting.kubeconfig")
     yield file
     connect(file).close()
 

@@ -180,6 +180,34 @@ class Scene:
         return version
 
 
+BAR: Obj = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "bars.example.com"},
+    "spec": {
+        "group": "example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "bars", "kind": "Bar"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {
+                            "spec": {"type": "object", "properties": {"key": {"type": "string"}}}
+                        },
+                    }
+                },
+            }
+        ],
+    },
+}
+"""A kind with one field, `spec.key`, as a CustomResourceDefinition."""
+
+
 def condition(obj: Obj, type_: str = "Synced") -> Obj:
     found: list[Obj] = (obj.get("status") or {}).get("conditions") or []
     return next((c for c in found if c["type"] == type_), {"status": "", "message": ""})

@@ -27,7 +27,6 @@ from oamkit.cluster.differences import Differences, differences
 from oamkit.cluster.providers.kubeconfig import KubeconfigProvider
 from oamkit.process import FakeRunner
 from oamkit.provider import Choice, ProviderName
-from oamkit.runtime.certificates import TRUSTED
 
 pytestmark = [pytest.mark.binaries, pytest.mark.e2e]
 
@@ -37,13 +36,7 @@ DEMO = Path(__file__).parents[2] / "flask-demo"
 @pytest.fixture
 def in_use(plane: ControlPlane, tmp_path: Path) -> Iterator[None]:
     """The verbs work with the control plane of this test run."""
-    config = json.loads(plane.kubeconfig.read_text())
-    config["clusters"][0]["cluster"] = {
-        "server": plane.server,
-        "certificate-authority": str(plane.folder / TRUSTED),
-    }
-    file = tmp_path / "kubeconfig"
-    file.write_text(json.dumps(config))
+    file = plane.trusting_kubeconfig(tmp_path / "kubeconfig")
     choice = Choice(ProviderName.KUBECONFIG, "the test says so")
     with active.substituted(KubeconfigProvider(choice, FakeRunner(), {"KUBECONFIG": str(file)})):
         yield

@@ -9,6 +9,7 @@ import re
 import pytest
 from scene import (
     APPLICATION_CONFIGURATIONS,
+    BAR,
     COMPONENTS,
     DEPLOYMENTS,
     NAMESPACES,
@@ -245,33 +246,6 @@ def test_a_broken_application_does_not_hold_up_others(plane: ControlPlane) -> No
         assert await on.get(COMPONENTS, "none") is None
 
     play(plane, test)
-
-
-BAR = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "bars.example.com"},
-    "spec": {
-        "group": "example.com",
-        "scope": "Namespaced",
-        "names": {"plural": "bars", "kind": "Bar"},
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "properties": {
-                            "spec": {"type": "object", "properties": {"key": {"type": "string"}}}
-                        },
-                    }
-                },
-            }
-        ],
-    },
-}
 
 
 def test_11_1_e11_a_field_that_the_kind_does_not_have_is_left_out_and_told(

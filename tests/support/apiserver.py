@@ -243,6 +243,17 @@ class ControlPlane:
             time.sleep(0.05)
         raise AssertionError(f"not ready:\n{self.log('kube-apiserver')[-3000:]}")
 
+    def trusting_kubeconfig(self, file: Path) -> Path:
+        """Write the administrator's kubeconfig so that it trusts the authority of the server's certificate."""
+        config = json.loads(self.kubeconfig.read_text())
+        authority = str(self.folder / TRUSTED)
+        config["clusters"][0]["cluster"] = {
+            "server": self.server,
+            "certificate-authority": authority,
+        }
+        file.write_text(json.dumps(config))
+        return file
+
     def _write_kubeconfig(self, user: str, token: str) -> Path:
         path = self.folder / f"{user}.kubeconfig"
         config = {

@@ -11,6 +11,7 @@ import pytest
 from installed import NAME, NAMESPACE, RELEASE, Installed
 from scene import (
     APPLICATION_CONFIGURATIONS,
+    BAR,
     COMPONENTS,
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -309,36 +310,6 @@ def test_11_1_e9_the_pods_of_a_component_by_name_follow_it(installed: Installed)
         await runs(on, "web", V2)
 
     installed.play(test)
-
-
-BAR = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "bars.example.com"},
-    "spec": {
-        "group": "example.com",
-        "scope": "Namespaced",
-        "names": {"plural": "bars", "kind": "Bar"},
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "properties": {
-                            "spec": {
-                                "type": "object",
-                                "properties": {"key": {"type": "string"}},
-                            }
-                        },
-                    }
-                },
-            }
-        ],
-    },
-}
 
 
 def bar(key: str, **more: str) -> Obj:
