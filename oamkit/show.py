@@ -37,6 +37,9 @@ __all__ = [
 WIDTH = 110
 """Columns of plain text, where no terminal tells its own."""
 
+PRE = "margin:0;font-size:var(--jp-code-font-size,13px);line-height:1.35;white-space:pre;overflow-x:auto"
+"""How text in a fixed-width font looks in a notebook: as what cells print, and scrolled where JupyterLab would wrap a table's lines."""
+
 _STYLES = {
     "ok": "green",
     "created": "green",
@@ -186,7 +189,7 @@ class Text(Rendered):
 
     def to_html(self) -> str:
         """Return it in a fixed-width font."""
-        return f"<pre>{escape(self.text.rstrip())}</pre>"
+        return f'<pre style="{PRE}">{escape(self.text.rstrip())}</pre>'
 
 
 class Line(Rendered):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from oamkit import show
 from oamkit.cluster import active
 from oamkit.cluster.api import Api
 from oamkit.cluster.lookup import ClusterFacts
@@ -59,7 +60,7 @@ class Differences(Rendered):
 
     def to_html(self) -> str:
         """Return them in a fixed-width font."""
-        return f"<pre>{escape(str(self))}</pre>"
+        return f'<pre style="{show.PRE}">{escape(str(self))}</pre>'
 
 
 def differences(found: Sequence[Manifest], *, namespace: str, name: str = "") -> Differences:

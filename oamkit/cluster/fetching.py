@@ -59,7 +59,8 @@ class Response(Rendered):
         """Return the body as text, and below it how it came."""
         from html import escape
 
-        return f"<pre>{escape(str(self))}</pre><p><small>{escape(self._summary())}</small></p>"
+        body = f'<pre style="{show.PRE}">{escape(str(self))}</pre>'
+        return f"{body}<p><small>{escape(self._summary())}</small></p>"
 
 
 def fetch(

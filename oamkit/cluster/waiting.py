@@ -88,11 +88,14 @@ def wait_for(
         wait_for("pod", "web-0", "gone", timeout=30)
     """
     met = _predicate(condition)
+    field = _FIELD.fullmatch(condition) if isinstance(condition, str) else None
     start = time.monotonic()
     deadline = start + timeout
     target, last = f"{kind}/{name}", ""
     while True:
         found, state = _look(kind, name, namespace)
+        if field and found is not None:
+            state = _with_field(state, field["path"], found)
         if found is not None:
             target = f"{found.get('kind')}/{name}"
         done = found is None if condition == "gone" else found is not None and met(found)
@@ -125,6 +128,12 @@ def _look(kind: str, name: str, namespace: str) -> tuple[Object | None, str]:
             raise
         return None, "not there"
     return found, describe(found)
+
+
+def _with_field(state: str, path: str, found: Object) -> str:
+    """Say how an object is, and the field that is waited for; of kinds that we can't describe, the field alone."""
+    field = f"{path}={str(found.at(path, '–'))[:60]}"
+    return field if state == "there" else f"{state}, {field}"
 
 
 def _predicate(condition: Condition) -> Callable[[Object], bool]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from oamkit import show
 from oamkit.cluster import manifests
 from oamkit.cluster.api import Json
 from oamkit.errors import InputError
@@ -78,9 +79,7 @@ class YamlView(Rendered):
             for line, note in self._lines()
         )
         title = f"<figcaption><code>{escape(self.title)}</code></figcaption>" if self.title else ""
-        return (
-            f'<figure style="margin:0">{title}<pre style="line-height:1.35">{rows}</pre></figure>'
-        )
+        return f'<figure style="margin:0">{title}<pre style="{show.PRE}">{rows}</pre></figure>'
 
 
 def dump(data: Json) -> str:

@@ -95,6 +95,7 @@ WORDS = {
     "bonus": "bonus",
     "working": "at work",
     "solved": "solved",
+    "openFor": "Open for",
     "noSteps": "This lesson has no exercises yet.",
     # status
     "status": "The cluster",

@@ -85,7 +85,7 @@ function render({ model, el }) {
   const tick = () => {
     const seconds = Math.max(0, Math.round(Date.now() / 1000 - model.get("began")));
     const two = (value) => String(value).padStart(2, "0");
-    time.textContent = `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
+    time.textContent = `${words.openFor} ${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
   };
   tick();
   const clock = setInterval(tick, 1000);
