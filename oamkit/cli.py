@@ -1,4 +1,4 @@
-"""The command ``oamkit``.
+"""The command ``oamkit``; what it says when something is wrong stands in :mod:`oamkit.telling`.
 
 =========  ====================================================================
 exit code  meaning
@@ -16,11 +16,11 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from oamkit import show
+from oamkit import show, telling
 from oamkit.errors import OamKitError
 from oamkit.languages import current, translate
 
@@ -38,7 +38,7 @@ Provider = Annotated[
     str,
     typer.Option(help="sandbox, kind or kubeconfig; by looking if not given.", show_default=False),
 ]
-Language = Annotated[str, typer.Option(help="en or zh.")]
+Language = Annotated[str, typer.Option(help="en or zh; your own by default.", show_default=False)]
 Lessons = Annotated[
     list[str] | None, typer.Argument(help='Lessons by number, e.g. "03 06"; all if none is named.')
 ]
@@ -72,7 +72,7 @@ def doctor(
 
 
 @app.command()
-def course(lessons: Lessons = None, provider: Provider = "", lang: Language = "en") -> None:
+def course(lessons: Lessons = None, provider: Provider = "", lang: Language = "") -> None:
     """Run the course's notebooks in order, and write a report to build/course/."""
     _run_lessons(lessons or [], provider, lang)
 
@@ -81,7 +81,7 @@ def course(lessons: Lessons = None, provider: Provider = "", lang: Language = "e
 def run(
     lesson: Annotated[str, typer.Argument(help='A lesson by its number, e.g. "06".')],
     provider: Provider = "",
-    lang: Language = "en",
+    lang: Language = "",
 ) -> None:
     """Run one lesson; what it needs of the lessons before is made first."""
     _run_lessons([lesson], provider, lang)
@@ -107,7 +107,7 @@ def book(
 
 @app.command()
 def lab(
-    lang: Annotated[str, typer.Option(help="en or zh; your own by default.")] = "",
+    lang: Language = "",
     no_browser: Annotated[bool, typer.Option(help="Only print the address.")] = False,
 ) -> None:
     """Open the course in JupyterLab."""
@@ -174,7 +174,10 @@ def diff(files: Files, namespace: Namespace = "default", name: Application = "")
     try:
         found = differences.differences(manifests.load_all(files), namespace=namespace, name=name)
     except OamKitError as error:
-        _tell(error)
+        telling.tell(error)
+        raise typer.Exit(2) from error
+    except OSError as error:
+        telling.tell(telling.of_system(error))
         raise typer.Exit(2) from error
     _note(found.notes)
     if found:
@@ -186,20 +189,16 @@ def diff(files: Files, namespace: Namespace = "default", name: Application = "")
 def progress(
     reset: Annotated[bool, typer.Option("--reset", help="Forget it.")] = False,
     lesson: Annotated[
-        str, typer.Argument(help='Forget that of one lesson only, e.g. "07".', show_default=False)
+        str, typer.Argument(help='That of one lesson only, e.g. "07".', show_default=False)
     ] = "",
 ) -> None:
     """Show how far you are in the course."""
-    from oamkit.errors import InputError
     from oamkit.lesson import overview
 
-    if lesson and not reset:
-        raise InputError(
-            "a lesson is only named to forget its progress",
-            field="lesson",
-            hint=f"oamkit progress --reset {lesson}",
-        )
-    _print(overview.reset(lesson) if reset else overview.overview())
+    if reset:
+        _print(overview.reset(lesson))
+    else:
+        _print(overview.of_one(lesson) if lesson else overview.overview())
 
 
 @app.command()
@@ -214,8 +213,18 @@ def reset(
     place = active.provider(provider)
     if place.status().running:
         clear()
+    elif not cluster:
+        show.say("No cluster runs, so there is nothing to remove.")
     if cluster:
         _print(place.delete())
+
+
+@app.command()
+def kubeconfig(provider: Provider = "") -> None:
+    """Print the path of the cluster's kubeconfig, e.g. for 'export KUBECONFIG="$(oamkit kubeconfig)"'."""
+    from oamkit.cluster import active
+
+    typer.echo(active.provider(provider).kubeconfig())
 
 
 @app.command()
@@ -229,28 +238,9 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command; an error that the kit can explain is told in words, without a traceback."""
-    try:
-        _mount()
-        command = typer.main.get_command(app)
-        if current() != "en":
-            _translate_help(command)
-        command()
-    except OamKitError as error:
-        _tell(error)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _translate_help(command: Any) -> None:  # noqa: ANN401 - typer brings a click of its own, without types
-    """Put the help texts of a command, and of those below it, into the language of the user."""
-    command.help = translate(command.help or "")
-    for parameter in command.params:
-        if getattr(parameter, "help", None):
-            parameter.help = translate(parameter.help)
-    for below in getattr(command, "commands", {}).values():
-        _translate_help(below)
+    """Run the command; what goes wrong is told in words, without a traceback."""
+    _mount()
+    sys.exit(telling.run(typer.main.get_command(app)))
 
 
 def _mount() -> None:
@@ -264,7 +254,7 @@ def _mount() -> None:
 def _run_lessons(lessons: list[str], provider: str, lang: str) -> None:
     from oamkit.course.runner import run_course
 
-    if not run_course(lessons, provider=provider, lang=lang).passed:
+    if not run_course(lessons, provider=provider, lang=lang or current()).passed:
         raise typer.Exit(1)
 
 
@@ -280,18 +270,6 @@ def _print(result: show.Rendered) -> None:
 def _note(notes: Iterable[str]) -> None:
     for note in notes:
         typer.echo(translate(f"Note: {note}"), err=True)
-
-
-def _tell(error: OamKitError) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(Text.assemble((translate("Error: "), "bold red"), translate(error.message)))
-    if error.hint:
-        console.print(Text.assemble((translate("Hint: "), "bold"), translate(error.hint)))
-    if error.docs:
-        console.print(Text(translate(f"More: docs/{error.docs}")))
 
 
 if __name__ == "__main__":

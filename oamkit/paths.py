@@ -8,7 +8,8 @@ what                   where (Linux; elsewhere as the system has it)            
 :func:`runtime`        ``$XDG_RUNTIME_DIR/oamkit`` or below ``/tmp``: sockets, locks   while nothing runs
 =====================  ==============================================================  =====================================
 
-``OAMKIT_HOME`` puts all of it below one folder, e.g. for tests or for several sandboxes side by side.
+``OAMKIT_HOME`` puts all of it but the cache below one folder, e.g. for tests or for several sandboxes side by side; ``OAMKIT_CACHE``
+moves the cache. A folder that can't be made is an :class:`~oamkit.errors.OamKitError` that says so.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from pathlib import Path
 
 import platformdirs
 
+from oamkit.errors import OamKitError
+
 __all__ = ["cache", "data", "runtime"]
 
 
@@ -29,7 +32,17 @@ def _home() -> Path | None:
 
 
 def _private(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise OamKitError(
+            f"The kit's folder {path} can't be made: {error.strerror}.",
+            hint=(
+                "OAMKIT_HOME=FOLDER names another one for all that the kit keeps,"
+                " and OAMKIT_CACHE=FOLDER one for what can be made again."
+            ),
+            code="home",
+        ) from error
     return path
 
 

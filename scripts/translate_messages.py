@@ -23,7 +23,7 @@ from string import Formatter
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from oamkit.locale.catalogue import JOINTS
+from oamkit.locale.catalogue import JOINTS, LIBRARIES
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "oamkit" / "locale" / "zh" / "messages.po"
@@ -174,6 +174,8 @@ class Finder(ast.NodeVisitor):
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
         self.visit(node.value)
+        if getattr(node.value, "id", "") == "Annotated":  # a command's option, with its help
+            self.visit(node.slice)
 
     def visit_Call(self, node: ast.Call) -> None:
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
@@ -267,7 +269,7 @@ def messages() -> dict[str, list[str]]:
         name = file.relative_to(ROOT).as_posix()
         if name in TAKEN_IN or not name.startswith(LEFT_OUT):
             _collect(found, name, in_source(file.read_text(encoding="utf-8")))
-    _collect(found, "oamkit/locale/catalogue.py", JOINTS)
+    _collect(found, "oamkit/locale/catalogue.py", (*JOINTS, *LIBRARIES))
     for file in sorted((ROOT / "notebooks" / "en").glob("*.ipynb")):
         name = file.relative_to(ROOT).as_posix()
         for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:

@@ -98,7 +98,20 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read(file: Path) -> Iterator[Manifest]:
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"this isn't text in UTF-8: {error.reason} at byte {error.start}",
+            file=file,
+            hint="Save it as UTF-8, which is what YAML and Kubernetes expect.",
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"this can't be read: {error.strerror}",
+            file=file,
+            hint=f"Look who may read it: ls -l {file}",
+        ) from error
     lines = text.splitlines()
     try:
         nodes = list(yaml.compose_all(text, yaml.SafeLoader))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from oamkit import show
+from oamkit import paths, show
 from oamkit.cluster import kit
 from oamkit.course.cells import Failure, answer_of, failure_of
 from oamkit.course.progress import Progress
+from oamkit.errors import OamKitError
 from oamkit.languages import translate
 from oamkit.lesson import lessons as catalogue
 from oamkit.lesson.lessons import Lesson
@@ -99,25 +102,50 @@ def run_course(
 
     Raises:
         InputError: There is no such lesson, language or provider.
+        OamKitError: Another run is at work: both would change the same cluster.
     """
-    from oamkit.course import report
-
     chosen = catalogue.find(wanted, notebooks or catalogue.folder(lang))
     choice = choose(provider)
     output = output or kit.root() / "build" / "course"
     output.mkdir(parents=True, exist_ok=True)
-    show.say(f"{len(chosen)} lessons, cluster: {choice}")
+    with _alone():
+        show.say(f"{len(chosen)} lessons, cluster: {choice}")
+        return _run(chosen, {"PROVIDER": str(choice.name)}, output, cell_seconds)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let no second run of this user's change the cluster meanwhile. The system drops the lock when the process ends."""
+    with (paths.data() / "course.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise OamKitError(
+                f"The course is already being run, by process {file.read().strip()}.",
+                hint="Wait until that is done, or end it by Ctrl-C in its terminal: both would change the same cluster.",
+                code="course-runs",
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _run(
+    chosen: Sequence[Lesson], parameters: Mapping[str, Any], output: Path, cell_seconds: int
+) -> CourseResult:
+    from oamkit.course import report
+
     begin = time.monotonic()
     results: list[LessonResult] = []
     for lesson in chosen:
-        parameters = {"PROVIDER": str(choice.name)}
         results.append(run_lesson(lesson, output, parameters, cell_seconds=cell_seconds))
         if not results[-1].passed:
             break
-    page = report.write(results, chosen[len(results) :], output)
-    done = CourseResult(
-        tuple(results), tuple(chosen[len(results) :]), page, time.monotonic() - begin
-    )
+    skipped = tuple(chosen[len(results) :])
+    page = report.write(results, skipped, output)
+    done = CourseResult(tuple(results), skipped, page, time.monotonic() - begin)
     _tell(done)
     return done
 

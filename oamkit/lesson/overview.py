@@ -19,7 +19,7 @@ from oamkit.show import Line, Rendered, Table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["LessonProgress", "Overview", "Reset", "of", "overview", "reset", "title"]
+__all__ = ["LessonProgress", "Overview", "Reset", "of", "of_one", "overview", "reset", "title"]
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,19 @@ class Reset(Line):
 def overview() -> Overview:
     """Return how far the learner is in each lesson."""
     known = progress.load()
-    folder = lessons.folder(languages.current(), fall_back=True)
-    return Overview(tuple(of(lesson, known) for lesson in lessons.find((), folder)))
+    return Overview(tuple(of(lesson, known) for lesson in _find()))
+
+
+def of_one(number: str) -> LessonProgress:
+    """Return how far the learner is in the lesson of a number.
+
+    Args:
+        number: The lesson, e.g. ``"07"``.
+
+    Raises:
+        InputError: There is no such lesson.
+    """
+    return of(_find(number)[0])
 
 
 def of(lesson: Lesson | str, known: Progress | None = None) -> LessonProgress:
@@ -156,11 +167,18 @@ def reset(number: str = "") -> Reset:
 
     Args:
         number: The lesson, e.g. ``"07"``; all lessons by default.
+
+    Raises:
+        InputError: There is no such lesson.
     """
-    lesson = number.zfill(2) if number else ""
+    lesson = _find(number)[0].number if number else ""
     before = progress.reset(lesson)
     forgotten = [key for key in before.exercises if not lesson or key.partition(".")[0] == lesson]
     return Reset(lesson, len(forgotten))
+
+
+def _find(*wanted: str) -> list[Lesson]:
+    return lessons.find(wanted, lessons.folder(languages.current(), fall_back=True))
 
 
 def title(notebook: Path) -> str:

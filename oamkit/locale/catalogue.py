@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from string import Formatter
 
-__all__ = ["JOINTS", "Catalogue", "Template", "catalogue", "read"]
+__all__ = ["JOINTS", "LIBRARIES", "Catalogue", "Template", "catalogue", "read"]
 
 DEPTH = 3
 """How deep messages may stand in the slots of messages."""
@@ -33,6 +33,35 @@ JOINTS = (
     PLACE,
 )
 """How messages are joined, to one another and to what they are about: ``app.yaml:7: expected a list``."""
+LIBRARIES = (
+    "No such command {name}.",
+    "No such option: {name}",
+    "No such option: {name} (Possible options: {names})",
+    "Missing command.",
+    "Missing argument {name}.",
+    "Missing option {name}.",
+    "Option {name} requires an argument.",
+    "Option {name} does not take a value.",
+    "Got unexpected extra argument ({name})",
+    "Got unexpected extra arguments ({names})",
+    "Invalid value for {name}: {message}",
+    "Input should be a valid integer, unable to parse string as an integer",
+    "Show this message and exit.",
+    "Arguments",
+    "Options",
+    "Commands",
+    "[default: {value}]",
+    "[required]",
+    "Aborted.",
+    "No space left on device",
+    "Permission denied",
+    "Read-only file system",
+    "Disk quota exceeded",
+    "Is a directory",
+    "Not a directory",
+    "Address already in use",
+)
+"""What typer and the system say, and the kit passes on."""
 _NAME = re.compile(r"\S*|[\d.]+ [A-Za-z]{1,3}")
 """A name, or a number with its unit."""
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from oamkit.languages import message
 from oamkit.sandbox.config import Layout
 
 __all__ = ["COMPONENTS", "ComponentState", "Phase", "Plan", "Ports", "State", "write_json"]
@@ -31,13 +32,13 @@ COMPONENTS = (
 class Phase(StrEnum):
     """Where in its life a component, or the whole sandbox, is."""
 
-    WAITING = "waiting"
-    STARTING = "starting"
-    READY = "ready"
-    BACKOFF = "backoff"
-    FAILED = "failed"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
+    WAITING = message("waiting")
+    STARTING = message("starting")
+    READY = message("ready")
+    BACKOFF = message("backoff")
+    FAILED = message("failed")
+    STOPPING = message("stopping")
+    STOPPED = message("stopped")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from oamkit.course.runner import CourseResult, run_course
-from oamkit.errors import InputError
+from oamkit.errors import InputError, OamKitError
 
 # papermill and its kernels: their own resource warnings at shutdown are none of ours.
 pytestmark = [
@@ -55,6 +56,22 @@ def test_lessons_run_in_order_with_a_line_for_each_cell(
     assert "passed" in shown
 
 
+def test_two_runs_at_once_do_not_mix(
+    write: Callable[..., Path], notebooks: Path, tmp_path: Path, home: Path
+) -> None:
+    write("00-first", "import pathlib\npathlib.Path('ran').touch()")
+    (home / "data").mkdir(parents=True, mode=0o700)
+    with (home / "data" / "course.lock").open("w") as other:
+        other.write("4711")
+        other.flush()
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(OamKitError, match="already being run, by process 4711"):
+            _run(notebooks, tmp_path)
+    assert not (notebooks / "ran").exists()
+    assert _run(notebooks, tmp_path).passed
+    assert (notebooks / "ran").exists()
+
+
 def test_the_provider_reaches_the_cell_tagged_parameters(
     write: Callable[..., Path], notebooks: Path, tmp_path: Path
 ) -> None:
@@ -87,7 +104,8 @@ def test_an_error_of_the_kit_is_shown_without_its_traceback(
     write: Callable[..., Path], notebooks: Path, tmp_path: Path
 ) -> None:
     write(
-        "00-one", "from oamkit.errors import InputError\nraise InputError('wrong', hint='do this')"
+        "00-one",
+        "from oamkit.errors import InputError, OamKitError\nraise InputError('wrong', hint='do this')",
     )
     result = _run(notebooks, tmp_path)
     assert result.lessons[0].failure is not None

@@ -248,7 +248,7 @@ def test_in_english_no_catalogue_is_read() -> None:
 def test_a_command_s_help_is_translated_with_all_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
     import typer
 
-    from oamkit.cli import _translate_help
+    from oamkit.telling import translate_help
 
     words = {"Do it.": "做。", "All of it.": "全部。", "How often.": "次数。"}
     monkeypatch.setattr(catalogues, "catalogue", lambda lang: Catalogue(words))
@@ -265,7 +265,7 @@ def test_a_command_s_help_is_translated_with_all_below_it(monkeypatch: pytest.Mo
     command = typer.main.get_command(app)
     languages.language("zh")
     try:
-        _translate_help(command)
+        translate_help(command)
     finally:
         languages.language("")
     below = command.commands["run"]  # type: ignore[attr-defined]

@@ -161,9 +161,20 @@ def test_the_command_shows_and_forgets() -> None:
     shown = run(app, ["progress"])
     assert shown.exit_code == 0, shown.output
     assert "LESSON" in shown.output
-    assert "a lesson is only named to forget" in str(run(app, ["progress", "07"]).exception)
-    assert "lesson 07 is forgotten" in run(app, ["progress", "--reset", "07"]).output
+    of_one = run(app, ["progress", "7"]).output
+    assert of_one.startswith("Exercises: 1 of 4 solved. Still to solve: 07.2")
+    assert "lesson 07 is forgotten" in run(app, ["progress", "--reset", "7"]).output
     assert progress.load() == Progress()
+
+
+@pytest.mark.parametrize("words", [("77",), ("--reset", "77")])
+def test_the_progress_in_a_lesson_that_is_not_there_is_refused(words: tuple[str, ...]) -> None:
+    from typer.testing import CliRunner
+
+    from oamkit.cli import app
+
+    failed = CliRunner().invoke(app, ["progress", *words])
+    assert "there is no lesson '77'" in str(failed.exception)
 
 
 def test_what_a_single_lesson_wants_more_is_made_at_the_end_of_its_start(

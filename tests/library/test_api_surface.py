@@ -31,7 +31,15 @@ def test_all_names_what_is_public() -> None:
         "show",
         "topology",
     }
-    tools = {"TYPE_CHECKING", "annotations", "import_module", "cli", "course", "diagnosis"}
+    tools = {
+        "TYPE_CHECKING",
+        "annotations",
+        "import_module",
+        "cli",
+        "course",
+        "diagnosis",
+        "telling",
+    }
     assert public - parts - tools == set(oamkit.__all__)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -232,68 +232,3 @@ def test_notebooks_get_a_table() -> None:
     page = doctor(Fake(environ={"KUBECONFIG": "<b>"})).to_html()
     assert page.startswith("<table>")
     assert "&lt;b&gt;" in page
-
-
-Main = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Main:
-    """Runs ``oamkit`` in this process; returns its exit code, output and errors."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        from oamkit.cli import main
-
-        monkeypatch.setattr("sys.argv", ["oamkit", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown = capsys.readouterr()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0), shown.out, shown.err
-
-    return run
-
-
-def test_an_error_is_told_without_a_traceback(command: Main, tmp_path: Path) -> None:
-    code, _, errors = command("build", str(tmp_path), "-t", "a:v1", "--provider", "sandbox")
-    assert code == 1
-    assert errors.startswith("Error: ")
-    assert "no such Dockerfile" in errors
-    assert "Hint: Paths start from the working folder" in errors
-    assert "Traceback" not in errors
-
-
-def test_a_command_that_is_written_wrongly_ends_with_2(command: Main) -> None:
-    assert command("no-such-command")[0] == 2
-    assert command("build")[0] == 2
-
-
-def test_a_lesson_that_is_not_there_is_refused(command: Main) -> None:
-    code, _, errors = command("run", "77", "--provider", "sandbox")
-    assert code == 1
-    assert "no lesson '77'" in errors
-    assert "06-deploy" in errors
-
-
-@pytest.mark.parametrize("option", ["--provider", "--lang"])
-def test_options_that_are_none_are_refused(command: Main, option: str) -> None:
-    code, _, errors = command("course", option, "klingon")
-    assert code == 1
-    assert "klingon" in errors
-
-
-def test_an_argument_of_a_build_needs_a_value(command: Main, tmp_path: Path) -> None:
-    code, _, errors = command("build", str(tmp_path), "-t", "a:v1", "--build-arg", "BASE")
-    assert code == 1
-    assert "NAME=VALUE" in errors
-
-
-def test_help_names_all_commands(command: Main) -> None:
-    code, shown, _ = command("--help")
-    assert code == 0
-    for name in ("doctor", "lab", "run", "course", "reset", "sandbox", "build", "version"):
-        assert name in shown
-
-
-def test_the_sandbox_has_its_own_commands(command: Main) -> None:
-    assert "kubeconfig" in command("sandbox", "--help")[1]

@@ -43,6 +43,8 @@ import translate_messages as tool
         ('name = "not for people"  # no message', []),
         ('def f():\n    """Does this and that."""', []),
         ('@app.command()\ndef f():\n    """Do this and that."""', ["Do this and that."]),
+        ('def f(x: Annotated[int, Option("--x", help="How often it is.")]): pass', ["How often it is."]),
+        ('found["a key of some words"]', []),
         ('"""A module about things."""\nX = 1\n"""An attribute about things."""', []),
         ('x("  Some words around spaces \\n")', ["Some words around spaces"]),
     ],

@@ -66,7 +66,7 @@ class SandboxProvider:
         if not file.is_file():
             raise ClusterError(
                 "The sandbox was never started.",
-                hint="Start it: cluster.ensure().",
+                hint="Start it: cluster.ensure(), or in a terminal: oamkit sandbox up.",
                 code="no-cluster",
             )
         return file
@@ -76,7 +76,9 @@ class SandboxProvider:
         state = self._state()
         if state is None:
             raise ClusterError(
-                "The sandbox doesn't run.", hint="Start it: cluster.ensure().", code="no-cluster"
+                "The sandbox doesn't run.",
+                hint="Start it: cluster.ensure(), or in a terminal: oamkit sandbox up.",
+                code="no-cluster",
             )
         return _url(state)
 
@@ -100,7 +102,7 @@ class SandboxProvider:
         if not logs.is_dir():
             raise ClusterError(
                 "The sandbox was never started.",
-                hint="Start it: cluster.ensure().",
+                hint="Start it: cluster.ensure(), or in a terminal: oamkit sandbox up.",
                 code="no-cluster",
             )
         shutil.copytree(logs, folder, dirs_exist_ok=True)

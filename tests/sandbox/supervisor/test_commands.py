@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from oamkit.errors import SandboxError
 from oamkit.sandbox import commands
 from oamkit.sandbox.commands import app
 from oamkit.sandbox.config import Layout
@@ -43,17 +42,6 @@ def test_up_shows_a_line_for_each_component_and_where_to_find_it(
     assert str(home / "data" / "sandbox" / "kubeconfig") in output
 
 
-def test_an_error_is_said_in_words_with_its_hint(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def up(_: Sandbox, **__: object) -> State:
-        raise SandboxError("Port 80 [of 127.0.0.1] is taken.", hint="Name another one.")
-
-    monkeypatch.setattr(Sandbox, "up", up)
-    output = run("up", "--http-port", "80", expect=1)
-    assert "Error: Port 80 [of 127.0.0.1] is taken.\nHint: Name another one." in output
-
-
 def test_status_says_that_nothing_runs(home: Path) -> None:
     assert "isn't running" in run("status", expect=3)
 
@@ -63,6 +51,19 @@ def test_status_shows_each_component(home: Path, monkeypatch: pytest.MonkeyPatch
     row = next(line for line in run("status").splitlines() if line.startswith("etcd"))
     assert row.split()[:5] == ["etcd", "✓", "ready", "7", "2"]
     assert row.endswith("50 MB")
+
+
+def test_it_speaks_the_language_of_the_user(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OAMKIT_LANG", "zh")
+    assert run("status", expect=3).startswith("沙箱没有运行")
+    assert run("down") == "沙箱没有在运行。\n"
+    monkeypatch.setattr(Sandbox, "status", lambda _: some_state(Phase.READY))
+    shown = run("status")
+    assert shown.startswith("沙箱：")
+    assert "✓ 就绪" in shown
+    assert "https://127.0.0.1:6443" in shown
+    monkeypatch.setattr(Sandbox, "up", lambda _, **__: some_state(Phase.READY))
+    assert "沙箱已启动。" in run("up")
 
 
 def test_down_of_nothing_is_no_error(home: Path) -> None:
@@ -76,10 +77,6 @@ def test_reset_asks_first(home: Path) -> None:
 def test_reset_where_a_sandbox_never_ran_makes_nothing(home: Path) -> None:
     assert "is empty" in run("reset", "--yes")
     assert not (home / "data" / "sandbox").exists()
-
-
-def test_logs_of_an_unknown_component_name_the_known_ones(home: Path) -> None:
-    assert "kube-apiserver" in run("logs", "postgres", expect=1)
 
 
 def test_logs_are_shown_as_they_are(home: Path) -> None:
