@@ -56,7 +56,10 @@ class Refused(Rendered):
         return RichText(str(self))
 
     def __str__(self) -> str:
-        return f"{translate('Refused, as it should be:')}\n{self.error.shown()}"
+        lines = [translate("Refused, as it should be:"), translate(self.error.message)]
+        if self.error.hint:
+            lines.append(translate(f"Hint: {self.error.hint}"))
+        return "\n".join(lines)
 
     def to_html(self) -> str:
         """Return it in a fixed-width font, since marks point to columns."""

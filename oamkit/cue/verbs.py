@@ -125,8 +125,8 @@ def export(
 
     Args:
         source: See :func:`evaluate`.
-        out: The format. ``"cue"`` also tells what isn't known yet, such as types and constraints; the others have no words
-            for that, and ask for a value everywhere. ``"text"`` wants a text as the value.
+        out: The format. ``"cue"`` also tells what isn't known yet, such as types, constraints and optional fields; the others have
+            no words for that, and ask for a value everywhere. ``"text"`` wants a text as the value.
         data: See :func:`evaluate`.
         expression: See :func:`evaluate`.
         tags: See :func:`evaluate`.
@@ -145,7 +145,7 @@ def export(
     more = () if data is None else (data,)
     with laid_out(source, *more, package=package) as folder:
         selected = _selected(expression, tags)
-        verb = ["eval"] if out == "cue" else ["export", f"--out={out}"]
+        verb = ["eval", "--show-optional"] if out == "cue" else ["export", f"--out={out}"]
         return Text(_called(folder, [*verb, *selected, *folder.inputs], limits))
 
 
