@@ -19,10 +19,11 @@ from oamkit.cluster.lookup import ClusterFacts
 from oamkit.cluster.manifests import Manifest
 from oamkit.cluster.rendering import file_facts, outcomes
 from oamkit.cluster.yaml_view import dump
-from oamkit.errors import InputError
+from oamkit.errors import ApiError, InputError
 from oamkit.oam.garbage import garbage
 from oamkit.oam.kinds import FIELD_MANAGER, Obj, TypedReference
 from oamkit.oam.offline import Outcome
+from oamkit.oam.pruning import undeclared, without
 from oamkit.oam.world import ObjectKey
 from oamkit.show import Rendered
 
@@ -79,19 +80,21 @@ def differences(found: Sequence[Manifest], *, namespace: str, name: str = "") ->
     api = active.api()
     facts = ClusterFacts(api, file_facts(found, namespace))
     results = list(outcomes(found, facts, namespace=namespace, name=name))
-    pairs = [pair for result in results for pair in _pairs(api, facts, result)]
-    notes = tuple(note for result in results for note in result.notes)
-    return Differences(tuple(filter(None, (_diff(*pair) for pair in pairs))), notes)
+    notes = [note for result in results for note in result.notes]
+    pairs = [pair for result in results for pair in _pairs(api, facts, result, notes)]
+    return Differences(tuple(filter(None, (_diff(*pair) for pair in pairs))), tuple(notes))
 
 
-def _pairs(api: Api, facts: ClusterFacts, result: Outcome) -> Iterator[tuple[Obj, Obj]]:
-    """Yield what is there (``{}``: nothing) and what would be (``{}``: it would be deleted)."""
+def _pairs(
+    api: Api, facts: ClusterFacts, result: Outcome, notes: list[str]
+) -> Iterator[tuple[Obj, Obj]]:
+    """Yield what is there (``{}``: nothing) and what would be (``{}``: it would be deleted); add to the notes what is left out."""
     app = result.app
     for obj in result.objects(waiting=False):
         live = facts.live(ObjectKey.at(TypedReference.to(obj), app.namespace))
         if not app.uid:  # nothing can be owned by an application that isn't there yet
             del obj["metadata"]["ownerReferences"]
-        yield live or {}, _tried(api, facts, obj)
+        yield live or {}, _tried(api, facts, obj, notes)
     for reference in garbage(app, result.plan):
         live = facts.live(ObjectKey.at(reference, app.namespace))
         owners = live["metadata"].get("ownerReferences") or () if live else ()
@@ -99,18 +102,30 @@ def _pairs(api: Api, facts: ClusterFacts, result: Outcome) -> Iterator[tuple[Obj
             yield live, {}
 
 
-def _tried(api: Api, facts: ClusterFacts, obj: Obj) -> Obj:
+def _tried(api: Api, facts: ClusterFacts, obj: Obj, notes: list[str]) -> Obj:
     metadata = obj["metadata"]
     resource = facts.resource(obj["apiVersion"], obj["kind"])
     if resource is None:
         raise InputError(f"the cluster serves no {obj['kind']} of {obj['apiVersion']}")
-    return api.request(
-        "PATCH",
-        resource.path(metadata["namespace"], metadata["name"]),
-        query={"fieldManager": FIELD_MANAGER, "force": "true", "dryRun": "All"},
-        body=obj,
-        content_type="application/apply-patch+yaml",
-    )
+    try:
+        return api.request(
+            "PATCH",
+            resource.path(metadata["namespace"], metadata["name"]),
+            query={"fieldManager": FIELD_MANAGER, "force": "true", "dryRun": "All"},
+            body=obj,
+            content_type="application/apply-patch+yaml",
+        )
+    except ApiError as error:
+        unknown = undeclared(error.message)
+        pruned = without(obj, unknown) if unknown else None
+        if pruned is None:
+            raise
+        # As the runtime does it: see oamkit/runtime/applier.py.
+        left_out = ", ".join(unknown)
+        notes.append(
+            f"{obj['kind']} {metadata['name']!r}: its kind has no {left_out}, which is left out."
+        )
+        return _tried(api, facts, pruned, notes)
 
 
 def _diff(live: Obj, desired: Obj) -> str:

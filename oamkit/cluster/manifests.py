@@ -87,7 +87,9 @@ def load_all(files: Iterable[str | Path]) -> list[Manifest]:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        return sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+        return sorted(
+            file for file in path.iterdir() if file.suffix in SUFFIXES and not file.is_dir()
+        )
     if path.is_file():
         return [path]
     raise InputError(

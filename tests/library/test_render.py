@@ -197,6 +197,16 @@ def test_diff_finds_none_where_all_stands_and_shows_what_would_change(tmp_path: 
 
 
 @pytest.mark.binaries
+@pytest.mark.usefixtures("applied")
+def test_diff_leaves_out_unknown_fields_as_the_runtime_does_and_says_so(tmp_path: Path) -> None:
+    unknown = "image: flask-sample:v1\n              imgae: new\n"
+    code, shown, told = _diff(_copy(tmp_path, component=("image: flask-sample:v1\n", unknown)))
+    assert (code, shown) == (0, "")
+    path = 'spec.template.spec.containers[name="web"].imgae'
+    assert told == f"Note: Deployment 'web': its kind has no {path}, which is left out.\n"
+
+
+@pytest.mark.binaries
 @pytest.mark.usefixtures("server")
 def test_an_error_of_diff_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
     bad = _copy(tmp_path, appconfig=("componentName: web", "componentName: wbe"))
