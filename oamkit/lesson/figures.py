@@ -62,12 +62,13 @@ class Figure(Rendered):
         return f'<figure style="margin:0.5em 0">{image}</figure>'
 
 
-def flow(*steps: tuple[str, str], title: str = "") -> Figure:
+def flow(*steps: tuple[str, str], title: str = "", arrows: bool = True) -> Figure:
     """Draw what happens one after the other.
 
     Args:
         *steps: For each, who acts and what it does.
         title: A line above.
+        arrows: Whether one leads to the next; otherwise they stand beside one another.
 
     Example:
         >>> print(flow(("You", "apply a Component"), ("The API server", "stores it")))
@@ -86,11 +87,11 @@ def flow(*steps: tuple[str, str], title: str = "") -> Figure:
         parts.append(_box(x, y, width, height, FILLS[index % len(FILLS)]))
         parts += _lines(x + 10, y + 22, who, bold=True)
         parts += _lines(x + 10, y + 22 + LINE_HEIGHT * len(who), what)
-        if index + 1 < len(texts):
+        if arrows and index + 1 < len(texts):
             parts.append(_arrow(x, y, width, height, gap, last=column == per_row - 1))
     rows = -(-len(steps) // per_row)
     size = (28 + columns * width + (columns - 1) * gap, top + rows * height + (rows - 1) * 34 + 14)
-    words = " → ".join(f"{who}: {what}" for who, what in steps)
+    words = (" → " if arrows else "; ").join(f"{who}: {what}" for who, what in steps)
     return Figure(_svg(*size, parts), f"{title}: {words}" if title else words)
 
 

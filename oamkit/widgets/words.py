@@ -64,7 +64,7 @@ WORDS = {
     "T": "trait",
     "S": "scope",
     # events
-    "searchEvents": "Object, reason or message",
+    "searchEvents": "Object or message",
     "time": "Time",
     "type": "Type",
     "about": "About",
@@ -72,8 +72,8 @@ WORDS = {
     "warning": "Warning",
     "normal": "Normal",
     "onlyWarnings": "Only warnings",
-    "sinceStep": "Since this step began",
-    "fromNow": "From now on",
+    "sinceStep": "Only new ones",
+    "fromNow": "New from now on",
     "onlySelected": "Only what is selected",
     # concepts
     "concepts": "The concepts of OAM",

@@ -143,7 +143,7 @@ def test_an_unknown_kind_is_explained() -> None:
 def test_wait_for_returns_what_it_waited_for(settings: None) -> None:
     waited = wait_for("configmap", "settings", "data.greeting=hello", timeout=10)
     assert waited.object is not None
-    assert str(waited).startswith("ConfigMap/settings: data.greeting=hello, after")
+    assert str(waited).startswith("ConfigMap/settings: greeting=hello, after")
 
 
 def test_wait_for_takes_a_function(settings: None) -> None:
