@@ -47,8 +47,10 @@ class Response(Rendered):
         return self.text.rstrip("\n")
 
     def _summary(self) -> str:
-        tries = "the first try" if self.attempts == 1 else f"{self.attempts} tries"
-        return translate(f"HTTP {self.status}, {tries}, {show.seconds(self.seconds)}")
+        took = show.seconds(self.seconds)
+        if self.attempts == 1:
+            return translate(f"HTTP {self.status} at the first try, after {took}")
+        return translate(f"HTTP {self.status} after {self.attempts} tries, in {took}")
 
     def __rich__(self) -> RenderableType:
         from rich.text import Text

@@ -62,7 +62,7 @@ def describe(found: Object) -> str:
             why = condition.get("message") or condition.get("reason") or ""
             return f"{condition.get('type')} is False: {why}".rstrip(": ")
     good = [kind for kind in _types(found) if _is_true(found, kind)]
-    return ", ".join(good) or str(found.at("status.phase", "")) or "there"
+    return ", ".join(good) or str(found.at("status.phase", "")) or "it is there"
 
 
 def _replicas(found: Object) -> str:

@@ -133,7 +133,7 @@ def _look(kind: str, name: str, namespace: str) -> tuple[Object | None, str]:
 def _with_field(state: str, path: str, found: Object) -> str:
     """Say how an object is, and the field that is waited for; of kinds that we can't describe, the field alone."""
     field = f"{path.rpartition('.')[2]}={str(found.at(path, '–'))[:60]}"
-    return field if state == "there" else f"{state}, {field}"
+    return field if state == "it is there" else f"{state}, {field}"
 
 
 def _predicate(condition: Condition) -> Callable[[Object], bool]:

@@ -29,9 +29,9 @@ LINE_HEIGHT = 17
 CHARACTER = 7.0
 """Width of an average character of 13 px, in px. CJK characters count twice."""
 
-_PARTS = re.compile(
-    r"[\u2e80-\uffff][、-〃〉》」』】〕〗!),.:;?]*\s*|[^\s\u2e80-\uffff]+[、-〃〉》」』】〕〗!),.:;?]*\s*"
-)
+_CLOSING = "[\u3001-\u3003\u3009\u300b\u300d\u300f\u3011\u3015\u3017\uff01\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\u2026\u201d\u2019!),.:;?]"
+"""Punctuation that never begins a line."""
+_PARTS = re.compile(rf"[\u2e80-\uffff]{_CLOSING}*\s*|[^\s\u2e80-\uffff]+{_CLOSING}*\s*")
 """What a line may be broken between: a CJK character or a word, each with the punctuation that follows it."""
 
 

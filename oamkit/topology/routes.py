@@ -27,7 +27,7 @@ def routes(objects: Sequence[Obj]) -> Iterator[Edge]:
             )
         elif kind == "Service":
             yield from (
-                Edge(at, identity(pod), "reaches", soft=True) for pod in _chosen(obj, by_label)
+                Edge(at, identity(pod), "leads to", soft=True) for pod in _chosen(obj, by_label)
             )
         workload = mapping(obj, "spec", "workloadRef")
         if text(workload, "kind") and text(workload, "name"):

@@ -75,6 +75,7 @@ def test_pictures_are_images_with_words(figure) -> None:  # noqa: ANN001 - Figur
         "WorkloadDefinition says that this kind runs code",
         "组件由业务研发编写,描述一个微服务:代码、镜像,以及如何运行它。",
         "Component 组件 + Trait 运维能力 = ApplicationConfiguration",
+        "\u8bbe\u7f6e\u4e00\u4e2a\u6570\u76ee\uff0c\u5728\u5de5\u4f5c\u8d1f\u8f7d\u4e0a\uff0c\u6216\u5728\u522b\u7684\u5bf9\u8c61\u4e0a\u3002",  # with the signs of Chinese type
         "one",
     ],
 )
@@ -86,5 +87,5 @@ def test_texts_are_broken_where_a_reader_would(text: str) -> None:
     for line in lines:
         wide = sum(2 if ord(character) > 0x2E80 else 1 for character in line)
         assert wide * CHARACTER <= 184 + 2 * CHARACTER
-        assert line[0] not in ",。、:;"
+        assert line[0] not in ",。、:;\uff0c\uff1a\uff1b"
     assert all(word in " ".join(lines) for word in re.findall("[A-Za-z]+", text))

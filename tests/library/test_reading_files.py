@@ -144,8 +144,8 @@ def _with_condition(kind: str, type_: str, status: str, message: str = "") -> Ob
             _with_condition("ApplicationConfiguration", "Synced", "False", "no such parameter"),
             *(False, "Synced is False: no such parameter"),
         ),
-        (Object({"kind": "ApplicationConfiguration", "metadata": {}}), False, "there"),
-        (Object({"kind": "Service", "metadata": {}}), True, "there"),
+        (Object({"kind": "ApplicationConfiguration", "metadata": {}}), False, "it is there"),
+        (Object({"kind": "Service", "metadata": {}}), True, "it is there"),
         (
             Object(
                 {

@@ -82,7 +82,7 @@ def test_the_tree_tells_owners_ghosts_and_routes() -> None:
         "│  └─ ReplicaSet web-1  ✓ healthy  2/2",
         "│     ├─ Pod web-1-0  ✓ healthy",
         "│     └─ Pod web-1-1  ✓ healthy",
-        "├─ Service web  • there  → reaches Pod web-1-0, reaches Pod web-1-1",
+        "├─ Service web  • there  → leads to Pod web-1-0, leads to Pod web-1-1",
         "└─ Ingress web  ○ not there yet",
     ]
     assert topology.tree(shown.oam).splitlines()[1:3] == [
