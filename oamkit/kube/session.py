@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 import random
-import sys
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -16,6 +15,7 @@ from yarl import URL
 
 from oamkit.errors import ApiError, ClusterError
 from oamkit.kube.connection import Connection
+from oamkit.kube.connector import Connector
 from oamkit.kube.resource import Json
 
 __all__ = ["Session", "api_error", "decode"]
@@ -26,8 +26,6 @@ LARGE = 2**20
 """Bytes."""
 MAX_RETRY_AFTER = 30.0
 """The longest wait, in seconds, that a server may ask for."""
-_FORGETFUL = sys.version_info < (3, 12, 8) or (3, 13, 0) <= sys.version_info < (3, 13, 1)
-"""These Pythons leave a TLS connection open when a request is cancelled (https://github.com/python/cpython/pull/118960)."""
 
 
 class Session:
@@ -42,15 +40,13 @@ class Session:
         self.connection = connection
         self._user_agent = user_agent
         self._session: aiohttp.ClientSession | None = None
+        self._connector: Connector | None = None
 
     async def __aenter__(self) -> Self:
         credential = await self.connection.credentials.get()
-        context = self.connection.ssl_context(credential)
+        self._connector = Connector(self.connection.ssl_context(credential))
         self._session = aiohttp.ClientSession(
-            # Watches hold their connections, so the number of connections isn't limited here.
-            connector=aiohttp.TCPConnector(
-                limit=0, ssl=context or True, enable_cleanup_closed=_FORGETFUL
-            ),
+            connector=self._connector,
             headers={"User-Agent": self._user_agent},
             auto_decompress=True,
         )
@@ -63,6 +59,8 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         if self._session is not None:
+            if self._connector is not None:
+                await self._connector.settle()
             await self._session.close()
             self._session = None
             await asyncio.sleep(0)  # aborted connections are closed in the loop's next round

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import uuid
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiohttp.client_proto import ResponseHandler
 from support.apiserver import ControlPlane
 
 from oamkit.errors import ApiError
@@ -242,3 +245,31 @@ def test_a_wrong_token_is_an_api_error(plane: ControlPlane) -> None:
         return None
 
     asyncio.run(main())
+
+
+def test_a_request_that_is_cancelled_just_when_it_is_connected_leaves_no_connection(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected = ResponseHandler.connection_made
+
+    async def main() -> None:
+        async with Client(Connection.from_kubeconfig(plane.kubeconfig)) as client:
+            request = asyncio.create_task(client.request("GET", "/version"))
+
+            def made(self: ResponseHandler, transport: asyncio.BaseTransport) -> None:
+                connected(self, transport)
+                request.cancel()
+
+            monkeypatch.setattr(ResponseHandler, "connection_made", made)
+            # As if the server didn't answer a goodbye.
+            monkeypatch.setattr("asyncio.sslproto.SSLProtocol._do_shutdown", lambda self: None)
+            with pytest.raises(asyncio.CancelledError):
+                await request
+            monkeypatch.undo()
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        for _ in range(3):
+            asyncio.run(main())
+            gc.collect()
+    assert [str(each.message) for each in told] == []
