@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from oamkit import paths, show
-from oamkit.cluster import active
+from oamkit.cluster import active, kubectl, manifests
+from oamkit.cluster.states import holds
 from oamkit.errors import CommandError, InputError
 from oamkit.process import Completed
 from oamkit.show import Line
@@ -56,6 +57,8 @@ def install(
 ) -> Release:
     """Install a chart and wait until what it made is ready; upgrade it if the release is there already.
 
+    Kinds of the chart that an earlier release has left in the cluster are brought up to date first: helm itself leaves them as they are.
+
     Args:
         release: The name to give it.
         chart: The chart's folder.
@@ -80,6 +83,8 @@ def install(
             hint=f"Paths start from the working folder, which is {Path.cwd()}.",
         )
     before = _find(release, namespace)
+    if not before:
+        _renew_kinds(Path(chart) / "crds")
     argv: list[str | Path] = ["helm", "upgrade" if before else "install", release, chart]
     argv += ["--namespace", namespace]
     if create_namespace and not before:
@@ -132,6 +137,27 @@ def uninstall(release: str, *, namespace: str = "default", timeout: float = 90.0
     show.command(argv)
     _run(argv, timeout + 30)
     return Release(release, namespace, "uninstalled")
+
+
+def _renew_kinds(folder: Path) -> None:
+    """Bring kinds that are there already up to date (https://helm.sh/docs/chart_best_practices/custom_resource_definitions/)."""
+    wanted = manifests.load(folder) if folder.is_dir() else []
+    if not wanted:
+        return
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    there = {
+        each["metadata"]["name"]: each["spec"]
+        for each in active.api().request("GET", path)["items"]
+    }
+    if any(
+        name in there and not holds(there[name], each.object["spec"])
+        for each in wanted
+        for name in [each.identity[3]]
+    ):
+        show.say(
+            "Kinds of an earlier release are still there: helm leaves them, so they are brought up to date first."
+        )
+        kubectl.run(["apply", "--server-side", "--force-conflicts", "-f", folder], timeout=30)
 
 
 def _find(release: str, namespace: str) -> dict[str, Any] | None:

@@ -109,13 +109,24 @@ def get(
         ApiError: There is no object of that name (``status`` 404), or the API refused.
         ClusterError: There is no cluster, or it doesn't answer.
     """
-    resource = active.api().resource(kind)
+    api = active.api()
+    try:
+        return _read(api.resource(kind), name, namespace, labels)
+    except ApiError as error:
+        if error.status != 404 or error.reason:
+            raise
+        # The server knows no such path: the kind has gone since we asked which there are.
+        api.resources()
+        return _read(api.resource(kind), name, namespace, labels)
+
+
+def _read(resource: Resource, name: str | None, namespace: str, labels: str) -> Object | Objects:
     if name is None:
         return _list(resource, namespace, labels)
     try:
         return Object(active.api().request("GET", resource.path(namespace, name)))
     except ApiError as error:
-        if error.status != 404:
+        if error.status != 404 or not error.reason:
             raise
         there = ", ".join(_list(resource, namespace, "").names) or "none at all"
         place = f" in namespace {namespace!r}" if resource.namespaced else ""

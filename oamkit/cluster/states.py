@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oamkit.cluster.values import Object
 
-__all__ = ["describe", "is_ready"]
+__all__ = ["describe", "holds", "is_ready"]
 
 _GOOD = ("Ready", "Synced", "Established", "Available")
 """The conditions that tell, for kinds that we know nothing else of, that a controller is done."""
@@ -116,3 +117,23 @@ def _is_true(found: Object, wanted: str) -> bool:
         condition.get("type") == wanted and condition.get("status") == "True"
         for condition in found.at("status.conditions") or []
     )
+
+
+def holds(found: Any, wanted: Any) -> bool:  # noqa: ANN401 - whatever an object holds
+    """Return whether an object has all that was written; what was added to it, e.g. by defaults, doesn't count.
+
+    Example:
+        >>> holds({"spec": {"replicas": 1, "paused": False}}, {"spec": {"replicas": 1, "selector": None}})
+        True
+    """
+    if isinstance(wanted, Mapping):
+        return isinstance(found, Mapping) and all(
+            holds(found.get(key), value)
+            for key, value in wanted.items()
+            if value not in (None, "", [], {})
+        )
+    if isinstance(wanted, list):
+        return (
+            isinstance(found, list) and len(found) == len(wanted) and all(map(holds, found, wanted))
+        )
+    return bool(found == wanted) or str(found) == str(wanted)

@@ -19,6 +19,7 @@ from oamkit.course.progress import Progress
 from oamkit.errors import OamKitError
 from oamkit.languages import translate
 from oamkit.lesson import lessons as catalogue
+from oamkit.lesson import progress
 from oamkit.lesson.lessons import Lesson
 from oamkit.provider import choose
 
@@ -168,8 +169,8 @@ def run_lesson(
     _quiet()
     source = nbformat.read(lesson.path, as_version=4)  # type: ignore[no-untyped-call]
     executed = output / f"{lesson.name}.ipynb"
-    progress = Progress(lesson, source)
-    show.say(f"\n{lesson.number} {progress.title}", "bold")
+    told = Progress(lesson, source)
+    show.say(f"\n{lesson.number} {told.title}", "bold")
     begin = time.monotonic()
     error: Exception | None = None
     with (output / f"{lesson.name}.log").open("wb") as log:
@@ -177,7 +178,7 @@ def run_lesson(
             papermill.execute_notebook(
                 lesson.path,
                 executed,
-                parameters=dict(parameters) if progress.takes_parameters else None,
+                parameters=dict(parameters) if told.takes_parameters else None,
                 cwd=lesson.path.parent,
                 kernel_name="python3",
                 language="python",
@@ -187,8 +188,8 @@ def run_lesson(
                 store_widget_state=False,
                 coalesce_streams=True,  # lines that were printed one by one are one text, as in JupyterLab
                 kernel_manager_class=_kernels(log),
-                on_cell_start=progress.starts,
-                on_cell_executed=progress.executed,
+                on_cell_start=told.starts,
+                on_cell_executed=told.executed,
             )
         except (
             papermill.PapermillExecutionError,
@@ -196,17 +197,17 @@ def run_lesson(
             CellTimeoutError,
             RuntimeError,  # the kernel died, or didn't start
         ) as caught:
-            progress.breaks()
+            told.breaks()
             error = caught
     document = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
     return LessonResult(
         lesson=lesson,
-        title=progress.title,
+        title=told.title,
         executed=executed,
         seconds=time.monotonic() - begin,
-        cells=progress.total,
+        cells=told.total,
         answer=answer_of(document),
-        failure=None if error is None else failure_of(error, document, progress.index),
+        failure=None if error is None else failure_of(error, document, told.index),
     )
 
 
@@ -221,7 +222,9 @@ def _kernels(log: BinaryIO) -> type[Any]:
         transport = "ipc"
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # noqa: ANN401 - as its own base has it
-            await super().start_kernel(**options, stderr=log)
+            # What runs by itself is nothing that the learner has done.
+            env = {**os.environ, progress.UNATTENDED: "1"}
+            await super().start_kernel(**options, stderr=log, env=env)
 
     return Manager
 
@@ -248,7 +251,8 @@ def _tell(done: CourseResult) -> None:
     if failed is not None and failed.failure is not None:
         show.say("")
         show.say(failed.failure.explain(failed.lesson.number, failed.executed), "red")
+    show.say("")
     for result in done.lessons:
         if result.answer:
-            show.say(f"\n{result.answer}", "bold green")
+            show.say(f"  {result.lesson.number}  {result.answer}", "bold green")
     show.say(f"\n{show.seconds(done.seconds)}. Report: {done.report}")

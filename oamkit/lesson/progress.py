@@ -22,6 +22,8 @@ from oamkit.lesson.verdict import Outcome
 __all__ = ["Attempt", "Progress", "load", "opened", "record", "reset"]
 
 VERSION = 1
+UNATTENDED = "OAMKIT_UNATTENDED"
+"""The variable that says that nobody sits at the notebook, so that nothing is remembered: ``oamkit course`` sets it."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ def opened(lesson: str) -> None:
 
 
 def _remember(after: Callable[[Progress], Progress]) -> None:
+    if os.environ.get(UNATTENDED):
+        return
     try:
         with _locked():
             _write(after(load()))

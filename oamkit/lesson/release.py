@@ -19,7 +19,7 @@ import yaml
 
 from oamkit.cluster import helm
 from oamkit.cluster.api import Api, Json
-from oamkit.cluster.states import is_ready
+from oamkit.cluster.states import holds, is_ready
 from oamkit.cluster.values import Object
 from oamkit.errors import ApiError, InputError, OamKitError
 from oamkit.lesson import demo, leftovers
@@ -40,7 +40,7 @@ class State:
     Attributes:
         status: What helm says: ``"deployed"``, ``"pending-install"``, …; ``""`` if there is no release.
         broken: What of the release is missing or changed, as it should be.
-        kinds: The kinds of the chart that are missing, as their CustomResourceDefinitions.
+        kinds: The kinds of the chart that are missing, or are an older release's, as their CustomResourceDefinitions.
         ready: Whether its Deployment is available.
         values: Those that differ from the chart's own, e.g. from an earlier lesson that has turned the webhooks on.
     """
@@ -81,7 +81,7 @@ def ensure(api: Api) -> tuple[str, ...]:
     told: list[str] = []
     if state.kinds and state.status:
         names = ", ".join(each["metadata"]["name"] for each in state.kinds)
-        told.append(f"Kinds of OAM were missing, and are back: {names}.")
+        told.append(f"Kinds of OAM were missing or changed, and are back: {names}.")
     for each in state.kinds:
         _make_kind(api, each)
     if state.status == "deployed":
@@ -176,36 +176,16 @@ def _chart_kinds() -> Iterator[Json]:
 
 
 def _is_served(api: Api, definition: Json) -> bool:
+    """Return whether a kind is served as the chart has it; one of an older release isn't."""
     found = _live(api, definition)
     if found is None or found.at("metadata.deletionTimestamp"):
         return False
-    versions = {each["name"] for each in found.at("spec.versions", []) if each.get("served")}
-    wanted = {each["name"] for each in definition["spec"]["versions"] if each.get("served")}
-    return wanted <= versions and is_ready(found)
+    return holds(found["spec"], definition["spec"]) and is_ready(found)
 
 
 def _is_broken(api: Api, wanted: Json) -> bool:
     found = _live(api, wanted)
-    return (
-        found is None or bool(found.at("metadata.deletionTimestamp")) or not _holds(found, wanted)
-    )
-
-
-def _holds(found: Json, wanted: Json) -> bool:
-    """Return whether an object has all that was written; what was added to it, e.g. by defaults, doesn't count."""
-    if isinstance(wanted, Mapping):
-        return isinstance(found, Mapping) and all(
-            _holds(found.get(key), value)
-            for key, value in wanted.items()
-            if value not in (None, "", [], {})
-        )
-    if isinstance(wanted, list):
-        return (
-            isinstance(found, list)
-            and len(found) == len(wanted)
-            and all(map(_holds, found, wanted))
-        )
-    return bool(found == wanted) or str(found) == str(wanted)
+    return found is None or bool(found.at("metadata.deletionTimestamp")) or not holds(found, wanted)
 
 
 def _live(api: Api, wanted: Json) -> Object | None:

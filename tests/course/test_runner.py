@@ -13,6 +13,7 @@ import pytest
 
 from oamkit.course.runner import CourseResult, run_course
 from oamkit.errors import InputError, OamKitError
+from oamkit.lesson import progress
 
 # papermill and its kernels: their own resource warnings at shutdown are none of ours.
 pytestmark = [
@@ -70,6 +71,15 @@ def test_two_runs_at_once_do_not_mix(
     assert not (notebooks / "ran").exists()
     assert _run(notebooks, tmp_path).passed
     assert (notebooks / "ran").exists()
+
+
+def test_what_runs_by_itself_is_no_progress_of_the_learner_s(
+    write: Callable[..., Path], notebooks: Path, tmp_path: Path
+) -> None:
+    write("00-first", "from oamkit.lesson import progress\nprogress.opened('00')")
+    progress.opened("01")
+    assert _run(notebooks, tmp_path).passed
+    assert set(progress.load().lessons) == {"01"}
 
 
 def test_the_provider_reaches_the_cell_tagged_parameters(

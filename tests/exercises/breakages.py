@@ -129,6 +129,16 @@ def a_kind_deleted() -> None:
     _delete(f"{CRDS}/components.core.oam.dev")
 
 
+def a_kind_of_an_older_release() -> None:
+    path = f"{CRDS}/components.core.oam.dev"
+    kind = active.api().request("GET", path)
+    properties = kind["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"][
+        "properties"
+    ]
+    del properties["parameters"]
+    active.api().request("PUT", path, body=kind)
+
+
 def all_kinds_deleted() -> None:
     for item in active.api().request("GET", CRDS)["items"]:
         if item["spec"]["group"] == "core.oam.dev":
@@ -246,6 +256,7 @@ BREAKAGES: tuple[Callable[[], None], ...] = (
     own_namespace_stuck,
     dead_api_group,
     a_kind_deleted,
+    a_kind_of_an_older_release,
     all_kinds_deleted,
     kind_stuck,
     application_stuck,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from oamkit import OamKitError, apply, delete, events, get, kubectl, wait_for
+from oamkit import OamKitError, apply, delete, events, get, helm, kubectl, wait_for
+from oamkit.cluster import active
 from oamkit.cluster.providers.kubeconfig import KubeconfigProvider
 from oamkit.errors import ApiError, CommandError, InputError, WaitTimeoutError
 
@@ -138,6 +142,82 @@ def test_an_object_that_is_not_there_brings_the_names_of_those_that_are(settings
 def test_an_unknown_kind_is_explained() -> None:
     with pytest.raises(InputError, match="no kind 'Komponent'"):
         get("Komponent")
+
+
+def kind(**fields: str) -> dict[str, Any]:
+    """A kind of this test's own, with these fields in its spec."""
+    properties = {name: {"type": type_} for name, type_ in fields.items()}
+    schema = {
+        "type": "object",
+        "properties": {"spec": {"type": "object", "properties": properties}},
+    }
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "lanterns.test.oamkit.dev"},
+        "spec": {
+            "group": "test.oamkit.dev",
+            "scope": "Namespaced",
+            "names": {"kind": "Lantern", "plural": "lanterns", "singular": "lantern"},
+            "versions": [version],
+        },
+    }
+
+
+@pytest.fixture
+def lanterns(server: KubeconfigProvider) -> Iterator[None]:
+    apply(kind(light="string"))
+    wait_for("crd", "lanterns.test.oamkit.dev")
+    yield
+    delete(kind())
+
+
+def _is_served(path: str) -> bool:
+    try:
+        active.api().request("GET", path)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return False
+    return True
+
+
+def test_a_kind_that_has_gone_since_is_told_as_such(lanterns: None) -> None:
+    until = time.monotonic() + 20
+    while "lanterns" not in {each.plural for each in active.api().resources()}:
+        assert time.monotonic() < until
+    assert get("lanterns").names == ()
+    delete(kind())
+    until = time.monotonic() + 20
+    while _is_served("/apis/test.oamkit.dev/v1/lanterns"):
+        assert time.monotonic() < until
+    with pytest.raises(InputError, match="serves no kind 'lanterns'"):
+        get("lanterns")
+    with pytest.raises(InputError, match="serves no kind 'lanterns'"):
+        get("lanterns", "one")
+
+
+def test_helm_install_brings_kinds_of_an_earlier_release_up_to_date(
+    lanterns: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("crds", "templates"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: lanterns\nversion: 0.1.0\n")
+    (tmp_path / "crds" / "lanterns.yaml").write_text(
+        yaml.safe_dump(kind(light="string", oil="string"))
+    )
+    (tmp_path / "templates" / "none.yaml").write_text("")
+    path = "spec.versions[0].schema.openAPIV3Schema.properties.spec.properties"
+    try:
+        assert helm.install("lanterns", tmp_path).verb == "installed"
+        assert set(get("crd", "lanterns.test.oamkit.dev").at(path)) == {"light", "oil"}
+        assert "$ kubectl apply --server-side --force-conflicts -f" in capsys.readouterr().out
+        helm.uninstall("lanterns")
+        helm.install("lanterns", tmp_path)
+        assert "kubectl apply" not in capsys.readouterr().out
+    finally:
+        helm.uninstall("lanterns")
 
 
 def test_wait_for_returns_what_it_waited_for(settings: None) -> None:

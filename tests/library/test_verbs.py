@@ -101,6 +101,8 @@ RELEASE = {"name": "oam", "revision": "2", "chart": "oam-kubernetes-runtime-0.1.
 @pytest.fixture
 def chart(project_root: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> str:
     monkeypatch.chdir(project_root)
+    # Without an API server; with one, test_server.py shows it.
+    monkeypatch.setattr("oamkit.cluster.helm._renew_kinds", lambda _: None)
     return CHART
 
 
