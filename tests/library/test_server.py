@@ -14,6 +14,7 @@ from oamkit import OamKitError, apply, delete, events, get, helm, kubectl, wait_
 from oamkit.cluster import active
 from oamkit.cluster.providers.kubeconfig import KubeconfigProvider
 from oamkit.errors import ApiError, CommandError, InputError, WaitTimeoutError
+from oamkit.lesson import demo, release
 
 pytestmark = [pytest.mark.binaries, pytest.mark.usefixtures("server")]
 
@@ -218,6 +219,29 @@ def test_helm_install_brings_kinds_of_an_earlier_release_up_to_date(
         assert "kubectl apply" not in capsys.readouterr().out
     finally:
         helm.uninstall("lanterns")
+
+
+def test_a_kind_of_an_older_release_of_the_chart_isn_t_the_chart_s(
+    project_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project_root)
+    api = active.api()
+    assert len(release.look(api).kinds) == 8
+    apply(f"{demo.CHART}/crds/")
+    try:
+        for each in get("crd").names:
+            wait_for("crd", each)
+        assert release.look(api).kinds == ()
+        older = get("crd", "components.core.oam.dev")
+        del older.at("spec.versions[0].schema.openAPIV3Schema.properties.spec.properties")[
+            "parameters"
+        ]
+        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/components.core.oam.dev"
+        api.request("PUT", path, body=dict(older))
+        [kind] = release.look(api).kinds
+        assert kind["metadata"]["name"] == "components.core.oam.dev"
+    finally:
+        delete(f"{demo.CHART}/crds/")
 
 
 def test_wait_for_returns_what_it_waited_for(settings: None) -> None:
