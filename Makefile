@@ -59,8 +59,8 @@ format: setup-dev  ## Bring the code into the project's form
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 
-binaries: setup  ## Build the wheel with Kubernetes, kubectl, helm, kind and cue (cached)
-	@$(BIN)/python binaries/build_wheel.py
+binaries: setup  ## Build the wheel with Kubernetes, kubectl, helm, kind and cue (cached), and put it into binaries/dist
+	@$(BIN)/python binaries/build_wheel.py --dist
 
 bench: setup-dev  ## Measure: make bench NAME=sandbox (runtime) [ARGS="--idle 600"]
 	@test -n "$(NAME)" || { echo "Which one? make bench NAME=$$(ls benchmarks/*.py | xargs -n1 basename | sed 's/.py$$//' | grep -v '^_' | paste -sd'|')"; exit 2; }
@@ -76,4 +76,4 @@ lock: setup-dev  ## Write requirements/*.lock from pyproject.toml [UPGRADE=1: ne
 	@$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
 clean:  ## Remove what was built here (the sandbox and the caches stay: oamkit sandbox reset)
-	@rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .venv
+	@rm -rf build dist binaries/build binaries/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .venv

