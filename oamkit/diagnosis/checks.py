@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from oamkit.diagnosis.machine import Machine
 from oamkit.diagnosis.report import Check, State
 from oamkit.errors import MissingToolError, OamKitError
 from oamkit.languages import message
-from oamkit.provider import choose
+from oamkit.provider import ProviderName, choose
 
 __all__ = ["CHECKS"]
 
@@ -76,8 +77,30 @@ def _namespaces(machine: Machine) -> Check:
         "namespaces",
         State.WARN,
         f"this machine refuses them to ordinary users: {refused}",
-        "Nothing must be done: the sandbox runs Pods as plain processes, on ports from 1024 up.",
+        "Nothing must be done: the sandbox runs Pods as plain processes.",
     )
+
+
+def _low_ports(machine: Machine) -> Check | None:
+    """Without namespaces Pods and Services have their ports on this machine; the application's is 80, the API server's Service's 443."""
+    if machine.system != "Linux" or machine.port_error(80) != os.strerror(errno.EACCES):
+        return None
+    try:
+        if machine.namespaces_refused() is None or _chosen(machine) is not ProviderName.SANDBOX:
+            return None
+    except (OamKitError, ImportError, OSError):
+        return None  # other checks say so
+    return Check(
+        "low-ports",
+        State.FAIL,
+        "ports below 1024 are for root here, and without namespaces the application can't get its port 80",
+        "sudo sysctl net.ipv4.ip_unprivileged_port_start=0. In a container, whoever starts it gives it that: docker or podman run --sysctl …, "
+        "in Kubernetes the Pod's securityContext.sysctls.",
+    )
+
+
+def _chosen(machine: Machine) -> ProviderName:
+    return choose(runner=machine.runner, environ=machine.environ).name
 
 
 def _disk(machine: Machine) -> Check:
@@ -169,6 +192,7 @@ CHECKS: tuple[Callable[[Machine], Check | None], ...] = (
     *CONTAINER_CHECKS,
     _programs,
     _namespaces,
+    _low_ports,
     _ports,
     _disk,
     _memory,

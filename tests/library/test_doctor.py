@@ -33,6 +33,7 @@ class Fake(Machine):
     tools: tuple[str, ...] = ("git",)
     missing: tuple[str, ...] = ()
     taken: tuple[int, ...] = ()
+    for_root: bool = False
     disk: int = 50 * 10**9
     refused: str | None = None
     memory: str = MEMORY
@@ -51,6 +52,8 @@ class Fake(Machine):
         return self.disk
 
     def port_error(self, port: int) -> str:
+        if self.for_root and port < 1024:
+            return "Permission denied"
         return "Address already in use" if port in self.taken else ""
 
     def namespaces_refused(self) -> str | None:
@@ -97,6 +100,10 @@ def test_a_good_machine_is_called_good() -> None:
             *("inotify", State.WARN, "sysctl fs.inotify"),
         ),
         (Fake(refused="AppArmor says no"), "namespaces", State.WARN, "AppArmor says no"),
+        (
+            Fake(refused="seccomp", for_root=True),
+            *("low-ports", State.FAIL, "net.ipv4.ip_unprivileged_port_start=0"),
+        ),
         (Fake(system="Darwin"), "namespaces", State.WARN, "Use kind"),
         (Fake(taken=(80,)), "ports", State.OK, "80 (HTTP): Address already in use"),
         (Fake(environ={"HTTPS_PROXY": "http://proxy"}), "proxies", State.WARN, "no_proxy"),
@@ -119,6 +126,19 @@ def test_what_is_wrong_is_named_with_what_to_do(
     assert diagnosis.ok is (state is not State.FAIL)
     if state is State.FAIL:
         assert str(diagnosis).endswith(f"Mend first: {code}.")
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        Fake(refused="seccomp"),
+        Fake(for_root=True),
+        Fake(refused="seccomp", for_root=True, environ={"OAMKIT_PROVIDER": "kind"}),
+    ],
+    ids=["free for all", "namespaces have their own", "kind has containers"],
+)
+def test_ports_for_root_matter_only_where_pods_have_this_machine_s(machine: Fake) -> None:
+    assert "low-ports" not in [check.code for check in doctor(machine).checks]
 
 
 def test_docker_is_preferred_where_it_answers() -> None:

@@ -66,7 +66,8 @@ def _place(connection: socket.socket, address: Any, translate: Callable[[str], s
 def _is_second(listener: socket.socket, address: Any) -> bool:  # noqa: ANN401 - as socket has it
     """Whether a program that listens on all addresses does so for IPv6 alone, beside a socket for IPv4, as asyncio does.
 
-    Pods have no IPv6 address; in the clothes of the IPv4 one the two would meet. So it gets a port where nobody looks for it.
+    Pods have no IPv6 address; in the clothes of the IPv4 one the two would meet. So it gets a port where nobody looks for it. ``::1`` wouldn't
+    do: a container of Docker has no IPv6 at all.
     """
     if listener.family != socket.AF_INET6 or address[0] not in _ANY:
         return False
@@ -79,9 +80,8 @@ def install(pod: dict[str, Any]) -> None:
 
     def bind(self: socket.socket, address: Any) -> None:  # noqa: ANN401 - as socket has it
         if _is_second(self, address):
-            place: Any = ("::1", 0)
-        else:
-            place = _place(self, address, addresses.bound)
+            address = (address[0], 0, *address[2:])
+        place = _place(self, address, addresses.bound)
         try:
             _plain.bind(self, place)
         except PermissionError as error:
