@@ -156,8 +156,9 @@ class Table(Rendered):
         title = escape(translate(self.title))
         caption = f'<caption style="text-align:left">{title}</caption>' if title else ""
         left = 'style="text-align:left;vertical-align:top"'
+        first = 'style="text-align:left;vertical-align:top;white-space:nowrap"'
         head = "".join(
-            f'<th scope="col" {left}>{escape(self._said(column))}</th>' for column in self.columns
+            f'<th scope="col" {first}>{escape(self._said(column))}</th>' for column in self.columns
         )
         body = "".join(
             "<tr>"

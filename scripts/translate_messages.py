@@ -56,7 +56,7 @@ KEY_LISTS = {"_STYLES"}
 WORD_LISTS = {"WORDS", "columns"}
 """Variables that hold words for people: what the widgets say, and the headings of tables."""
 
-NOTEBOOK_SINKS = ("flow", "layers", "show_yaml")
+NOTEBOOK_SINKS = ("flow", "layers", "say", "show_yaml")
 NAMES_OF_PATTERNS = {"compile", "match", "fullmatch", "search", "sub", "split", "findall", "startswith", "endswith", "strptime",
                      "strftime", "replace", "partition", "removeprefix", "removesuffix", "getLogger", "getenv"}  # fmt: skip
 

@@ -58,7 +58,7 @@ class YamlView(Rendered):
 
     def __str__(self) -> str:
         width = max((len(line) for line, note in self._lines() if note), default=0)
-        lines = [f"# {self.title}"] if self.title else []
+        lines = [f"# {translate(self.title)}"] if self.title else []
         lines += [f"{line:<{width}}  # ← {note}" if note else line for line, note in self._lines()]
         return "\n".join(lines)
 
@@ -78,7 +78,11 @@ class YamlView(Rendered):
             )
             for line, note in self._lines()
         )
-        title = f"<figcaption><code>{escape(self.title)}</code></figcaption>" if self.title else ""
+        title = (
+            f"<figcaption><code>{escape(translate(self.title))}</code></figcaption>"
+            if self.title
+            else ""
+        )
         return f'<figure style="margin:0">{title}<pre style="{show.PRE}">{rows}</pre></figure>'
 
 

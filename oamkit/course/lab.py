@@ -65,6 +65,9 @@ def lab(
     values = dict(os.environ if environ is None else environ)
     _prepend(values, "JUPYTER_CONFIG_PATH", SETTINGS)
     _prepend(values, "JUPYTER_PATH", SETTINGS / "share")
+    # Its terminals find oamkit and kubectl, whether or not the virtual environment was activated.
+    values.setdefault("PATH", os.defpath)
+    _prepend(values, "PATH", Path(sys.executable).parent)
     values["OAMKIT_LANG"] = lang
     return Lab(tuple(argv), values)
 

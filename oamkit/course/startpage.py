@@ -17,6 +17,7 @@ from oamkit.cluster.base import ClusterStatus
 from oamkit.errors import OamKitError
 from oamkit.languages import message, translate
 from oamkit.lesson import lessons, overview, progress
+from oamkit.lesson.lessons import Lesson
 from oamkit.lesson.overview import LessonProgress
 from oamkit.show import color_of
 
@@ -48,26 +49,36 @@ def page(base: str = "/") -> str:
     )
     columns = (message("Lesson"), message("State"), message("Exercises"))
     head = "".join(f'<th scope="col">{_said(column)}</th>' for column in columns)
-    following = next((each for each in states if not each.done), None)
-    hint = (
-        translate(f"Go on with lesson {following.lesson}: {following.title}")
-        if following
-        else translate("You have done all lessons.")
-    )
+    hint = _following(found, states, base)
     return (
         f"<style>{_STYLE}</style><h1>{_said('Applications on Kubernetes, with OAM')}</h1>"
-        f"<p>{escape(hint)}</p>"
+        f"<p>{hint}</p>"
         f'<p role="status">{_cluster()}</p>'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 
+def _following(found: list[Lesson], states: list[LessonProgress], base: str) -> str:
+    """Say, as a link, with which lesson to go on."""
+    for lesson, state in zip(found, states, strict=True):
+        if not state.done:
+            begun = any(each.opened for each in states)
+            said = (
+                translate(f"Go on with lesson {state.lesson}: {state.title}")
+                if begun
+                else translate(f"Begin with lesson {state.lesson}: {state.title}")
+            )
+            return _link(lesson.path, said, base)
+    return _said("You have done all lessons.")
+
+
+def _link(path: Path, text: str, base: str) -> str:
+    name = escape(path.relative_to(kit.root()).as_posix())
+    return f'<a href="{escape(base)}lab/tree/{name}" data-path="{name}">{escape(text)}</a>'
+
+
 def _row(path: Path, state: LessonProgress, base: str) -> str:
-    name = path.relative_to(kit.root()).as_posix()
-    link = (
-        f'<a href="{escape(base)}lab/tree/{escape(name)}" data-path="{escape(name)}">'
-        f"{state.lesson} · {escape(state.title)}</a>"
-    )
+    link = _link(path, f"{state.lesson} · {state.title}", base)
     word = f'<span style="color:{color_of(state.state)}">{_said(state.state)}</span>'
     return f"<tr><td>{link}</td><td>{word}</td><td>{_said(state.exercises)}</td></tr>"
 

@@ -151,7 +151,11 @@ def _ports(machine: Machine) -> Check:
     taken = {port: why for port in wanted if (why := machine.port_error(port))}
     if not taken:
         return Check("ports", State.OK, "80, 443 and 6443 are free")
-    found = "; ".join(f"{port} ({wanted[port]}): {why}" for port, why in taken.items())
+    in_use = os.strerror(errno.EADDRINUSE)
+    found = "; ".join(
+        f"port {port} ({wanted[port]}) is in use" if why == in_use else f"port {port}: {why}"
+        for port, why in taken.items()
+    )
     return Check("ports", State.OK, found, "Nothing must be done: other ports are taken instead.")
 
 

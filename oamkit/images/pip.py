@@ -21,9 +21,10 @@ from oamkit.process import SubprocessRunner
 
 __all__ = ["compile_modules", "install_pip", "run_pip"]
 
-# What isn't shown: where this machine's pip looks (`Looking in indexes: …`) is nobody's business who reads a published report, and a
-# package is named once, when it is downloaded.
-SILENT = ("Looking in ", "Collecting ", "Requirement already satisfied", "Installing collected ")
+# What isn't shown: where this machine's pip looks (`Looking in indexes: …`) is nobody's business who reads a published report; a package is
+# named once, when it is downloaded; and how pip goes about building one tells a learner nothing.
+SILENT = ("Looking in ", "Collecting ", "Requirement already satisfied", "Installing collected ",  # no message
+          "Installing build ", "Getting requirements ", "Preparing metadata ", "Building wheel", "Created wheel ", "Stored in ")  # fmt: skip # no message
 SHOWN_LINES = 15  # of a failed command's output
 COMPILE_SECONDS = 600.0
 
@@ -101,7 +102,7 @@ def _stream(
             for line in process.stdout:
                 text = line.rstrip().replace(str(root), "")
                 last.append(text)
-                if not text.startswith(SILENT):
+                if not text.lstrip().startswith(SILENT):
                     progress(f"  {text}")
         except BaseException:
             process.kill()  # e.g. Ctrl-C: nothing goes on behind the user's back

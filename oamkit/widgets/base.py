@@ -7,7 +7,7 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import anywidget
 import traitlets
@@ -72,6 +72,9 @@ class LiveWidget(anywidget.AnyWidget):
         shown: Whether some page shows it.
     """
 
+    needs_cluster: ClassVar[bool] = True
+    """Whether it has nothing to tell as long as there is no cluster at all."""
+
     words = traitlets.Dict().tag(sync=True)
     lost = traitlets.Unicode("").tag(sync=True)
     problem = traitlets.Unicode("").tag(sync=True)
@@ -122,7 +125,7 @@ class LiveWidget(anywidget.AnyWidget):
             file = active.kubeconfig()
         except OamKitError as error:
             self._subscription = None
-            self._news(feed.Snapshot((), error.message))
+            self._news(feed.Snapshot((), error.message if self.needs_cluster else ""))
             return
         self._subscription = feed.follow(
             file, self._namespace, self._news, self._failed, seconds=seconds

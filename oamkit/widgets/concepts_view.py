@@ -9,7 +9,7 @@ from oamkit.show import Rendered
 from oamkit.topology.reading import identity, text
 from oamkit.widgets import still
 from oamkit.widgets.base import Change, LiveWidget, guarded, source
-from oamkit.widgets.concepts import CONCEPTS, concept_graph, live_objects
+from oamkit.widgets.concept_map import CONCEPTS, concept_graph, live_objects
 from oamkit.widgets.details import yaml_lines
 from oamkit.widgets.feed import Snapshot
 from oamkit.widgets.scene import graph_scene
@@ -28,6 +28,7 @@ class ConceptsWidget(LiveWidget):
         object: What kubectl calls the live object whose YAML is shown; ``""`` for the example.
     """
 
+    needs_cluster = False  # lesson 02 shows it before there is one
     _esm = source("shared.js", "graph.js", "concepts.js")
     _css = source("shared.css")
 

@@ -18,7 +18,7 @@ from oamkit.lesson import exercising, progress
 from oamkit.show import Rendered
 from oamkit.widgets import words
 from oamkit.widgets.base import Bundle, Change, bundle, source
-from oamkit.widgets.steps import step_table
+from oamkit.widgets.step_table import step_table
 
 __all__ = ["StepsWidget"]
 

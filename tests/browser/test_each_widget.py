@@ -229,9 +229,9 @@ def test_concepts_are_explained_with_live_objects(
 ) -> None:
     notebook = open_cells("from oamkit import widgets\nwidgets.concepts()")
     widget = notebook.widget()
-    widget.get_by_role("treeitem", name="Component (business developer)").click()
+    widget.get_by_role("treeitem", name="Component (developer)").click()
     expect(widget.locator("h3")).to_have_text("Component")
-    expect(widget).to_contain_text("Written by: business developer")
+    expect(widget).to_contain_text("Written by: developer")
     widget.get_by_role("button", name="Component web").click()
     expect(widget.locator(".oam-yaml")).to_contain_text("image: flask-sample:v1")
     widget.locator("summary").click()

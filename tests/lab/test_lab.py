@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -135,7 +136,7 @@ def test_the_start_page_tells_lessons_progress_and_cluster(
     status, page = jupyter.get("/oamkit/start")
     assert status == 200
     assert "The cluster (sandbox) doesn&#x27;t run." in page
-    assert "Go on with lesson 00" in page
+    assert "Begin with lesson 00" in page
     assert 'href="/lab/tree/notebooks/en/06-deploy.ipynb"' in page
     assert page.count("<tr>") == 1 + len(
         list((Path(__file__).parents[2] / "notebooks" / "en").glob("*.ipynb"))
@@ -148,7 +149,8 @@ def test_the_start_page_tells_lessons_progress_and_cluster(
     page = jupyter.get("/oamkit/start")[1]
     count = len(of_lesson("06"))
     assert f"{count} of {count}" in page
-    assert "Go on with lesson 01" in page
+    link = '<a href="/lab/tree/notebooks/en/01-why.ipynb" data-path="notebooks/en/01-why.ipynb">'
+    assert f"<p>{link}Go on with lesson 01: Why Kubernetes" in page
 
 
 def test_the_kernel_is_this_environment_s(jupyter: Lab) -> None:
@@ -241,3 +243,9 @@ def test_what_a_user_has_set_stays(tmp_path: Path) -> None:
     assert ready.environ["JUPYTER_PATH"].split(os.pathsep)[1] == "/mine"
     assert ready.environ["OAMKIT_LANG"] == "en"
     assert {"--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"} <= set(ready.argv)
+
+
+def test_its_terminals_find_the_kit_s_programs(tmp_path: Path) -> None:
+    for environ in ({"PATH": "/usr/bin:/bin"}, {}):
+        found = shutil.which("oamkit", path=lab("en", environ=environ).environ["PATH"])
+        assert found == str(BIN / "oamkit")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
+
+import pytest
 
 import oamkit
 
@@ -58,6 +62,16 @@ def test_doctor_stays_a_function_whatever_was_imported_before() -> None:
     import oamkit.diagnosis
 
     assert callable(oamkit.doctor)
+
+
+@pytest.mark.parametrize("package", ["cluster", "cue", "images", "lesson", "widgets"])
+def test_no_verb_gives_way_to_a_module_of_its_name(package: str) -> None:
+    """Importing a package's module sets the name in the package: a cell that is run twice would call a module."""
+    found = importlib.import_module(f"oamkit.{package}")
+    verbs = {name for name in found.__all__ if callable(getattr(found, name))}
+    for module in pkgutil.iter_modules(found.__path__):
+        importlib.import_module(f"oamkit.{package}.{module.name}")
+    assert [name for name in sorted(verbs) if not callable(getattr(found, name))] == []
 
 
 def test_importing_it_brings_nothing_heavy() -> None:

@@ -105,7 +105,7 @@ def test_a_good_machine_is_called_good() -> None:
             *("low-ports", State.FAIL, "net.ipv4.ip_unprivileged_port_start=0"),
         ),
         (Fake(system="Darwin"), "namespaces", State.WARN, "Use kind"),
-        (Fake(taken=(80,)), "ports", State.OK, "80 (HTTP): Address already in use"),
+        (Fake(taken=(80,)), "ports", State.OK, "port 80 (HTTP) is in use"),
         (Fake(environ={"HTTPS_PROXY": "http://proxy"}), "proxies", State.WARN, "no_proxy"),
         (
             Fake(environ={"https_proxy": "http://proxy", "no_proxy": "localhost,127.0.0.1"}),

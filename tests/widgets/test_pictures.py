@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from oamkit.errors import InputError
 from oamkit.topology import marks
 from oamkit.widgets import still
 from oamkit.widgets.base import STATIC, source
-from oamkit.widgets.concepts import CONCEPTS, concept_graph
+from oamkit.widgets.concept_map import CONCEPTS, concept_graph
 from oamkit.widgets.details import details, yaml_lines
 from oamkit.widgets.eventlog import event_rows
 from oamkit.widgets.health import items, status_table
@@ -225,6 +226,18 @@ def test_every_concept_is_on_the_map_with_all_that_is_told_of_it() -> None:
         assert all(
             (each.meaning, each.owner, each.example, each.question.endswith("?"), each.answer)
         )
+
+
+@pytest.mark.parametrize(("widget", "lost"), [("concepts", ""), ("status", "never started")])
+def test_concepts_are_explained_before_there_is_a_cluster(
+    widget: str, lost: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OAMKIT_HOME", str(tmp_path))
+    monkeypatch.setenv("OAMKIT_PROVIDER", "sandbox")
+    shown = getattr(widgets, widget)()
+    assert lost in shown.lost
+    assert bool(shown.lost) is bool(lost)
+    shown.close()
 
 
 def test_the_status_tells_what_is_lost() -> None:

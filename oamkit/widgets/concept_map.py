@@ -10,7 +10,7 @@ from oamkit.topology.reading import Obj, text
 
 __all__ = ["CONCEPTS", "Concept", "concept_graph", "live_objects"]
 
-DEVELOPER = "business developer"
+DEVELOPER = "developer"
 OPERATOR = "application operator"
 INFRASTRUCTURE = "infrastructure operator"
 
