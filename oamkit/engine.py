@@ -14,7 +14,15 @@ from typing import Any
 from oamkit.errors import ClusterError, OamKitError
 from oamkit.process import Runner, SubprocessRunner
 
-__all__ = ["Engine", "find_engine", "mirrored", "require_engine"]
+__all__ = [
+    "Engine",
+    "find_engine",
+    "has_stopped",
+    "mirrored",
+    "remedy",
+    "require_engine",
+    "stopped",
+]
 
 ANSWER_SECONDS = 5.0
 """How long an engine may take to say that it is there, where there is another way without it."""
@@ -26,6 +34,17 @@ MIRROR_VARIABLE = "OAMKIT_MIRROR"
 """Names a mirror of Docker Hub, e.g. ``mirror.example``: images come from there. For networks that don't reach Docker Hub."""
 
 HUB = "docker.io"
+
+SILENT = (
+    "is the docker daemon running",
+    "cannot connect to the docker daemon",
+    "error during connect",
+    "unable to connect to podman",
+)
+"""What a client says whose engine doesn't answer."""
+
+FULL = "no space left on device"
+"""What every program says when the disk is full."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +133,49 @@ def require_engine(runner: Runner | None = None) -> Engine:
             docs="kind.md#when-something-doesnt-work",
         )
     return engine
+
+
+def has_stopped(said: str) -> bool:
+    """Whether a client says that its engine doesn't answer.
+
+    Args:
+        said: What it printed.
+
+    Example:
+        >>> has_stopped("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.")
+        True
+    """
+    return any(words in said.lower() for words in SILENT)
+
+
+def stopped(program: str) -> ClusterError:
+    """Return the error for an engine that answered before and doesn't any more.
+
+    Args:
+        program: The command that can't go on.
+    """
+    return ClusterError(
+        f"{program} can't go on: the container engine has stopped.",
+        hint="Start Docker again, then run this once more: what is half done is finished.",
+        code="engine-stopped",
+        docs="kind.md#when-something-doesnt-work",
+    )
+
+
+def remedy(said: str, otherwise: str) -> str:
+    """Return what to do about a command of the engine or of kind that has failed.
+
+    Args:
+        said: What it printed.
+        otherwise: What to do if that names none of the usual reasons.
+
+    Example:
+        >>> remedy("write /x: no space left on device", "Look.")
+        "The disk is full: make room, e.g. by 'docker system prune', then run this again."
+    """
+    if FULL in said.lower():
+        return "The disk is full: make room, e.g. by 'docker system prune', then run this again."
+    return otherwise
 
 
 def mirrored(image: str, environ: Mapping[str, str] | None = None) -> str:

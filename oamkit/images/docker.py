@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from oamkit import show
-from oamkit.engine import mirrored, require_engine
+from oamkit.engine import has_stopped, mirrored, remedy, require_engine, stopped
 from oamkit.errors import CommandError
 from oamkit.process import Runner
 
@@ -82,7 +82,7 @@ def build_by_engine(
         runner: Runs the engine's client.
 
     Raises:
-        ClusterError: No engine answers.
+        ClusterError: No engine answers, or it has stopped.
         CommandError: A step failed; the error holds the last lines.
     """
     engine = require_engine(runner)
@@ -101,8 +101,11 @@ def build_by_engine(
     try:
         runner.run(argv, timeout=TIMEOUT, progress=progress)
     except CommandError as error:
+        said = "\n".join(progress.last) or error.stderr
+        if has_stopped(said):
+            raise stopped(engine.program) from error
         hint = "The lines above name the step that failed. Without Docker: OAMKIT_PROVIDER=sandbox."
-        raise error.told(stderr="\n".join(progress.last) or error.stderr, hint=hint) from error
+        raise error.told(stderr=said, hint=remedy(said, hint)) from error
     took = time.monotonic() - start
     inspect = ["image", "inspect", "--format", "{{.Id}} {{.Size}}", engine.name_of(tag)]
     digest, size = runner.run([engine.program, *inspect], timeout=30).stdout.split()

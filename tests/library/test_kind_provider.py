@@ -297,6 +297,51 @@ def test_docker_build_that_fails_tells_its_last_lines(machine: Machine, tmp_path
     assert "OAMKIT_PROVIDER=sandbox" in error.value.hint
 
 
+def test_a_disk_that_is_full_is_told_and_repaired_by_the_next_call(
+    machine: Machine, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM python:3.13-slim\n")
+    full = [True]
+    said = "write /var/lib/docker/tmp/x: no space left on device"
+
+    def answer(**fine: str) -> Callable[[object], Completed]:
+        return lambda _: Completed((), returncode=1, stderr=said) if full[0] else Completed((), **fine)  # fmt: skip
+
+    runner = FakeRunner(
+        {
+            ("docker", "info"): INFO["docker"],
+            ("docker", "build"): answer(),
+            ("docker", "image", "inspect"): Completed((), stdout="sha256:abc 1\n"),
+            ("docker", "load"): answer(),
+            ("kind", "load"): answer(),
+        }
+    )
+    kind = KindProvider(CHOICE, runner, KindSettings(archives=(tmp_path / "a.tar",)))
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: images.build(tmp_path, "a:v1", runner=runner),
+        lambda: kind.load_image("a:v1"),
+        kind._images.unpack_archives,
+    )
+    for step in steps:
+        with pytest.raises((CommandError, ImageError), match="no space left") as error:
+            step()
+        assert "make room" in error.value.hint
+    full[0] = False
+    for step in steps:
+        step()
+
+
+def test_docker_that_stops_during_a_build_is_told(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM python:3.13-slim\n")
+    answers = {
+        ("docker", "info"): INFO["docker"],
+        ("docker", "build"): Completed((), returncode=1, stderr="error during connect: EOF"),
+    }
+    with pytest.raises(ClusterError, match="has stopped") as error:
+        images.build(tmp_path, "a:v1", runner=FakeRunner(answers))
+    assert "Start Docker again" in error.value.hint
+
+
 def test_a_mirror_serves_base_images_too(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

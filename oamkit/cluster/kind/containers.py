@@ -9,19 +9,11 @@ from pathlib import Path
 from oamkit import show
 from oamkit.cluster.base import Part
 from oamkit.cluster.kind.settings import KindSettings
-from oamkit.engine import Engine, require_engine
+from oamkit.engine import Engine, has_stopped, require_engine, stopped
 from oamkit.errors import ClusterError, CommandError
 from oamkit.process import Completed, Progress, Runner
 
 __all__ = ["LABEL", "Containers"]
-
-SILENT = (
-    "is the docker daemon running",
-    "cannot connect to the docker daemon",
-    "error during connect",
-    "unable to connect to podman",
-)
-"""What a client says whose engine doesn't answer."""
 
 LABEL = "io.x-k8s.kind.cluster"
 """kind's label on its containers; its value is the cluster's name."""
@@ -90,10 +82,10 @@ class Containers:
                 argv, timeout=timeout, input=input, env=environ, progress=progress, check=check
             )
         except CommandError as error:
-            if _silent(error.stderr):
+            if has_stopped(error.stderr):
                 raise self._stopped(argv[0]) from error
             raise
-        if done.returncode != 0 and _silent(done.stderr):
+        if done.returncode != 0 and has_stopped(done.stderr):
             raise self._stopped(argv[0])
         return done
 
@@ -121,13 +113,4 @@ class Containers:
 
     def _stopped(self, program: str | Path) -> ClusterError:
         self._found = None
-        return ClusterError(
-            f"{program} can't go on: the container engine has stopped.",
-            hint="Start Docker again, then run this once more: what is half done is finished.",
-            code="engine-stopped",
-            docs="kind.md#when-something-doesnt-work",
-        )
-
-
-def _silent(stderr: str) -> bool:
-    return any(words in stderr.lower() for words in SILENT)
+        return stopped(str(program))

@@ -9,7 +9,7 @@ from pathlib import Path
 from oamkit import show
 from oamkit.cluster.kind.containers import Containers
 from oamkit.cluster.kind.settings import KindSettings
-from oamkit.engine import mirrored
+from oamkit.engine import mirrored, remedy
 from oamkit.errors import CommandError, ImageError
 
 __all__ = ["NodeImages"]
@@ -104,7 +104,7 @@ class NodeImages:
             except CommandError as error:
                 raise ImageError(
                     f"{archive} can't be loaded: {error.stderr.strip()}",
-                    hint="It must be an archive of 'docker save'.",
+                    hint=remedy(error.stderr, "It must be an archive of 'docker save'."),
                     code="bad-archive",
                 ) from error
 
@@ -114,7 +114,10 @@ class NodeImages:
         except CommandError as error:
             raise ImageError(
                 f"The image can't be loaded into the nodes: {error.stderr.strip()}",
-                hint="Are all nodes running? cluster.status() says so; cluster.ensure() starts them.",
+                hint=remedy(
+                    error.stderr,
+                    "Are all nodes running? cluster.status() says so; cluster.ensure() starts them.",
+                ),
                 code="image-load",
             ) from error
         return PRESENT not in done.stdout + done.stderr
