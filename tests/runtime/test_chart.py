@@ -60,6 +60,25 @@ def test_10_2_no_pod_of_the_chart_has_more_power_than_it_needs(plane: ControlPla
         }
 
 
+def test_10_2_pods_of_hooks_have_a_node_also_where_replicas_that_are_kept_apart_have_them_all(
+    plane: ControlPlane,
+) -> None:
+    """A required anti-affinity counts both ways: whom it is about may not come to a replica's node either."""
+    labels = {"app.kubernetes.io/instance": RELEASE}
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
+    fits = {"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]}  # fmt: skip
+    nodes = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [fits]}}
+    apart = {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
+    affinity = {"nodeAffinity": nodes, "podAntiAffinity": apart}
+    objects = rendered(plane, f"--set-json=affinity={json.dumps(affinity)}")
+    (deployment,) = of_kind(objects, "Deployment")
+    assert deployment["spec"]["template"]["spec"]["affinity"] == affinity
+    (job,), (pod,) = of_kind(objects, "Job"), of_kind(objects, "Pod")
+    for each in (job["spec"]["template"], pod):
+        assert each["spec"]["affinity"] == {"nodeAffinity": nodes}
+        assert not labels.items() & each["metadata"]["labels"].items()
+
+
 def test_10_2_the_pod_security_standard_restricted_lets_all_pods_in(plane: ControlPlane) -> None:
     plane.kubectl("create", "namespace", "strict")
     plane.kubectl("label", "namespace", "strict", "pod-security.kubernetes.io/enforce=restricted")

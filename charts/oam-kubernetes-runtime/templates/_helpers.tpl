@@ -22,12 +22,16 @@ app.kubernetes.io/name: {{ include "oam.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- define "oam.labels" -}}
+{{- define "oam.commonLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "oam.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: oamkit
 app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{- define "oam.labels" -}}
+{{ include "oam.commonLabels" . }}
+{{ include "oam.selectorLabels" . }}
 {{- end -}}
 
 {{- define "oam.serviceAccountName" -}}
@@ -38,10 +42,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
-{{- /* Labels and annotations of an object that is there for one of helm's hooks only: dict "at" . "hook" name "weight" number. */ -}}
+{{- /*
+Labels and annotations of an object that is there for one of helm's hooks only: dict "at" . "hook" name "weight" number. Nothing that selects the
+runtime's replicas may find a hook's Pod: neither the webhooks' Service, nor an affinity that keeps replicas apart.
+*/ -}}
 {{- define "oam.hook" -}}
 labels:
-  {{- include "oam.labels" .at | nindent 2 }}
+  {{- include "oam.commonLabels" .at | nindent 2 }}
 annotations:
   helm.sh/hook: {{ .hook }}
   helm.sh/hook-weight: {{ .weight | quote }}
@@ -62,13 +69,19 @@ securityContext:
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
 {{- with .Values.tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* What all Pods of hooks have. Of the affinity only which nodes will do: replicas that must be apart may stand on all of these. */ -}}
+{{- define "oam.podOfHook" -}}
+{{- include "oam.podCommon" . -}}
+{{- with .Values.affinity.nodeAffinity }}
+affinity:
+  nodeAffinity:
+    {{- toYaml . | nindent 4 }}
 {{- end }}
 {{- end -}}
 
