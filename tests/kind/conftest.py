@@ -67,7 +67,7 @@ def machine() -> Iterator[Machine]:
         yield Machine({"DOCKER_HOST": own.host, "OAMKIT_NODE_IMAGE": node}, own)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def place(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KindPlace]:
     """A home of its own with a cluster's name of its own; whatever a test leaves there is deleted, and looked for."""
     with pytest.MonkeyPatch.context() as patch:

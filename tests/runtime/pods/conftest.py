@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +10,9 @@ import pytest
 
 for folder in list(Path(__file__).parents)[:3]:
     sys.path.insert(0, str(folder))
+pytest.register_assert_rewrite("cases")
 
-from installed import BEFORE, CHART, NAME, NAMESPACE, RELEASE, Installed  # noqa: E402 - after the path is set
+from installed import before, installed, upgrade  # noqa: E402, F401 - after the path is set; fixtures
 from support.cluster import Cluster, running_cluster  # noqa: E402
 
 
@@ -32,32 +31,6 @@ def bare() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="package")
-def before(bare: Cluster) -> Installed:
-    """The release before this one, whose service account may do all (contract 11.0)."""
-    on = Installed(bare)
-    on.helm("install", RELEASE, BEFORE, "--create-namespace", "--wait", "--timeout=90s")
-    who = f"--serviceaccount={NAMESPACE}:{NAME}"
-    bare.run("kubectl", "create", "clusterrolebinding", "e2e-all", "--clusterrole=cluster-admin", who)  # fmt: skip
-    return on
-
-
-@pytest.fixture(scope="package")
-def upgrade(before: Installed) -> subprocess.CompletedProcess[str]:
-    """The upgrade to the chart of now, of a cluster with an older CRD and an application that runs."""
-    run = before.cluster.run
-    older = [{"op": "remove", "path": "/spec/versions/0/additionalPrinterColumns"}]
-    run("kubectl", "patch", "crd", "healthscopes.core.oam.dev", "--type=json", "-p", json.dumps(older))  # fmt: skip
-    run("kubectl", "apply", "-f", "flask-demo/config")
-    run("kubectl", "wait", "--for=create", "deployment/web", "--timeout=60s")
-    run("kubectl", "wait", "deployment", "--all", "--for=condition=Available", "--timeout=60s")
-    run("kubectl", "label", "pod", "--all", "seen=before-the-upgrade")
-    return run(
-        "helm", "upgrade", RELEASE, CHART, f"--namespace={NAMESPACE}", "--wait",
-        "--set=replicaCount=2", "--set-json=rbac.extraRules=[]", "--timeout=90s", timeout=110,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="package")
-def installed(before: Installed, upgrade: object) -> Installed:
-    """The runtime of now, after the upgrade."""
-    return before
+def options() -> list[str]:
+    """How the chart's two replicas are placed: there is one node."""
+    return []

@@ -19,6 +19,8 @@ from oamkit.provider import Choice, ProviderName
 
 CLUSTER = "oamkit-test"
 NODE = f"{CLUSTER}-control-plane"
+NODES = f"{CLUSTER}-nodes"
+"""The cluster of three nodes."""
 CHOICE = Choice(ProviderName.KIND, "the test says so")
 ROOT = Path(__file__).parents[3]
 
@@ -96,7 +98,7 @@ class KindPlace:
 
     def sweep(self) -> None:
         """Delete the clusters of the tests."""
-        for cluster in (CLUSTER, f"{CLUSTER}-nodes"):
+        for cluster in (CLUSTER, NODES):
             if self.containers(cluster):
                 self.run("kind", "delete", "cluster", "--name", cluster)
 

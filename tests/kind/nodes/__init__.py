@@ -1,0 +1,1 @@
+"""Tests that share what is costly; it is ended with the last of them."""
