@@ -37,6 +37,9 @@ __all__ = [
 WIDTH = 110
 """Columns of plain text, where no terminal tells its own."""
 
+SHORT = 16
+"""Characters that a table's cell may have and never be broken."""
+
 PRE = "margin:0;font-size:var(--jp-code-font-size,13px);line-height:1.35;white-space:pre;overflow-x:auto"
 """How text in a fixed-width font looks in a notebook: as what cells print, and scrolled where JupyterLab would wrap a table's lines."""
 
@@ -156,13 +159,17 @@ class Table(Rendered):
         title = escape(translate(self.title))
         caption = f'<caption style="text-align:left">{title}</caption>' if title else ""
         left = 'style="text-align:left;vertical-align:top"'
-        first = 'style="text-align:left;vertical-align:top;white-space:nowrap"'
+        # Chinese words may be broken anywhere: columns of short words stay on one line.
+        whole = 'style="text-align:left;vertical-align:top;white-space:nowrap"'
         head = "".join(
-            f'<th scope="col" {first}>{escape(self._said(column))}</th>' for column in self.columns
+            f'<th scope="col" {whole}>{escape(self._said(column))}</th>' for column in self.columns
         )
         body = "".join(
             "<tr>"
-            + "".join(f"<td {left}>{_cell(cell, self._said(cell))}</td>" for cell in row)
+            + "".join(
+                f"<td {whole if len(cell) <= SHORT else left}>{_cell(cell, self._said(cell))}</td>"
+                for cell in row
+            )
             + "</tr>"
             for row in self.rows
         )

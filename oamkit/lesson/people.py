@@ -23,6 +23,7 @@ import yaml
 from oamkit import paths, show
 from oamkit.cluster import active
 from oamkit.errors import ApiError, ClusterError, CommandError, InputError, MissingToolError
+from oamkit.languages import message
 from oamkit.lesson.look import Look
 from oamkit.show import Line, Table
 
@@ -187,7 +188,7 @@ def rights(people: Sequence[Person], verb: str, kinds: Sequence[str]) -> Table:
         (
             kind,
             *(
-                "yes" if look.can(each.name, verb, kind, groups=each.groups) else "–"
+                message("yes") if look.can(each.name, verb, kind, groups=each.groups) else "–"
                 for each in people
             ),
         )

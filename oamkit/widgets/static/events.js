@@ -48,7 +48,7 @@ function render({ model, el }) {
     time.textContent = row.time ? new Date(row.time).toLocaleTimeString() : "";
     const warning = row.type === "Warning";
     made.className = warning ? "oam-is-warning" : "";
-    type.replaceChildren(element("span", { class: warning ? "oam-state-word" : "" }, warning ? `! ${words.warning}` : `• ${words.normal}`));
+    type.replaceChildren(element("span", { class: warning ? "oam-state-word" : "oam-whole" }, warning ? `! ${words.warning}` : `• ${words.normal}`));
     about.replaceChildren(
       element("button", { type: "button", class: "oam-link", on: { click: () => set({ selected: row.about }) } }, `${row.kind} ${row.name}`),
     );
