@@ -173,7 +173,8 @@ class Table(Rendered):
             + "</tr>"
             for row in self.rows
         )
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        own = ' translate="no"' if self.verbatim else ""
+        return f"<table{own}>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 @dataclass(frozen=True)

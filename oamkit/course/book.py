@@ -34,7 +34,7 @@ WORDS = {
     "book": "The course, executed",
     "lessons": "All lessons",
     "search": "Search",
-    "found": "Found",
+    "found": "Found: {count}",
     "nothing": "Nothing was found.",
     "theme": "Light or dark",
     "contents": "On this page",
@@ -147,18 +147,30 @@ def _draw_anew(cell: Any, lang: str) -> None:  # noqa: ANN401 - nbformat ships n
                 languages.language(before)
 
 
+_TABLE = re.compile(r'<table(?! translate="no")(?=[ >]).*?</table>', re.DOTALL)
+"""A table of the kit's; those of programs say that they aren't to be translated."""
+
+
 def _say_anew(cell: Any, lang: str) -> None:  # noqa: ANN401 - nbformat ships no types
-    """Translate what the kit said in a cell's outputs. A single word may be anybody's, so it stays."""
+    """Translate what the kit said in a cell's outputs. A single word outside of its tables may be anybody's, so it stays."""
 
     def said(match: re.Match[str]) -> str:
-        text = unescape(match[1])
-        return f">{escape(translate(text, lang))}<" if " " in text.strip() else match[0]
+        return f">{match[1] or ''}{escape(translate(unescape(match[2]), lang))}<"
+
+    def helped(match: re.Match[str]) -> str:
+        text = escape(translate(unescape(match[1] + match[2]), lang))
+        return f"<small>{text.replace(match[1], f'<code>{match[1]}</code>')}</small>"
+
+    def table(match: re.Match[str]) -> str:
+        return re.sub(r">()([^<]+)<", said, match[0])
 
     for output in cell.get("outputs", []):
         if output.output_type == "stream":
             output.text = translate(output.text, lang)
-        elif "text/html" in output.get("data", {}):
-            output.data["text/html"] = re.sub(r">([^<]+)<", said, output.data["text/html"])
+        elif html := output.get("data", {}).get("text/html"):
+            html = re.sub(r"<small><code>([^<]*)</code>([^<]*)</small>", helped, html)
+            html = _TABLE.sub(table, html)
+            output.data["text/html"] = re.sub(r">(← )?([^<]*[^<\s] [^<\s][^<]*)<", said, html)
 
 
 def _picture(source: str) -> tuple[str, list[Any], dict[str, Any]] | None:
@@ -234,7 +246,7 @@ def _search(index: Sequence[tuple[str, str, Section]], lang: str, others: Sequen
         for file, title, each in index
     ]
     data = json.dumps(entries, ensure_ascii=False).replace("<", "\\u003c")
-    words = f'data-nothing="{_said("nothing", lang)}"'
+    words = f'data-nothing="{_said("nothing", lang)}" data-found="{_said("found", lang)}"'
     body = (
         f"<h1>{_said('search', lang)}</h1>"
         f'<p id="count" role="status"></p><ol id="found" {words}></ol>'
@@ -256,11 +268,13 @@ def _whole(title: str, body: str, file: str, lang: str, others: Sequence[str]) -
         f'<form action="search.html" role="search"><input type="search" name="q" aria-label="{label}" placeholder="{label}">'
         f" <button>{label}</button></form></header>"
     )
-    scripts = [_script("theme.js"), *([_script("search.js")] if file == "search.html" else [])]
-    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    scripts = [_script("theme.js"), _script("place.js")]
+    searching = [_script("search.js")] if file == "search.html" else []
+    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts + searching)
+    below = "".join(f"<script>{script}</script>" for script in scripts)
     return pages.page(
         title,
-        header + f"<main>{body}</main><script>{scripts[0]}</script>",
+        header + f"<main>{body}</main>{below}",
         lang=lang,
         policy=f"{pages.POLICY}; script-src {hashes}; form-action 'self'",
     )

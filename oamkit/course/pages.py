@@ -37,6 +37,9 @@ pre { overflow-x: auto; margin: 0; padding: 0.6rem 0.8rem; white-space: pre-wrap
 .output_error pre { border-left: 4px solid var(--bad); color: var(--bad); }
 table { border-collapse: collapse; margin: 0.5rem 0; } th, td { padding: 0.3rem 0.8rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 blockquote { margin: 0.5rem 0; padding: 0.1rem 1rem; border-left: 4px solid var(--line); }
+.text_cell table { overflow-wrap: anywhere; } :lang(zh) em { font-style: normal; text-emphasis: dot; text-emphasis-position: under right; }
+@media (max-width: 40rem) { .text_cell table { font-size: 0.85rem; } .text_cell :is(th, td) { padding: 0.2rem 0.3rem; } header { gap: 0.3rem 1rem; } }
+@media (min-width: 40rem) { header { position: sticky; top: 0; z-index: 1; padding: 0.5rem 0; background: var(--paper); } html { scroll-padding-top: 4rem; } }
 img { max-width: 100%; height: auto; } .passed { color: var(--good); font-weight: 600; } .failed { color: var(--bad); font-weight: 600; }
 nav { margin: 1rem 0; } header { display: flex; flex-wrap: wrap; gap: 1rem; align-items: center; justify-content: space-between; }
 header form, header nav { margin: 0; } input, button { font: inherit; color: inherit; background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: 0.2rem 0.6rem; }
@@ -139,29 +142,42 @@ def sections(html: str) -> list[Section]:
 
 
 class _Reader(HTMLParser):
+    INLINE = frozenset({"a", "b", "code", "em", "i", "small", "span", "strong"})
+
     def __init__(self) -> None:
         super().__init__()
         self.found: list[tuple[str, str, int, str]] = [("", "", 0, "")]
         self._in_heading = False
-        self._skipped = 0
+        self._skipped: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
         if re.fullmatch("h[1-6]", tag):
             self._in_heading = True
-            self.found.append((dict(attrs).get("id") or "", "", int(tag[1]), ""))
-        self._skipped += tag in ("style", "script")
+            self.found.append((given.get("id") or "", "", int(tag[1]), ""))
+        # In[7]: and Out[7]: aren't what anybody looks for. Nothing that is skipped has elements in it.
+        if tag in ("style", "script") or "prompt" in (given.get("class") or "").split():
+            self._skipped.append(tag)
+        self._part(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if re.fullmatch("h[1-6]", tag):
             self._in_heading = False
-        self._skipped -= tag in ("style", "script")
+        if self._skipped[-1:] == [tag]:
+            self._skipped.pop()
+        self._part(tag)
 
     def handle_data(self, data: str) -> None:
         anchor, heading, level, text = self.found[-1]
         if self._in_heading:
             self.found[-1] = (anchor, heading + data, level, text)
         elif not self._skipped:
-            self.found[-1] = (anchor, heading, level, text + " " + data)
+            self.found[-1] = (anchor, heading, level, text + data)
+
+    def _part(self, tag: str) -> None:
+        """Keep the words of a paragraph from those of the next one."""
+        if tag not in self.INLINE and not self._in_heading:
+            self.handle_data(" ")
 
 
 def _style() -> str:

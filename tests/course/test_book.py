@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,16 @@ from support.lab import browser, chromium
 from oamkit.course.book import write
 from oamkit.errors import InputError
 from oamkit.lesson import flow, layers
+from oamkit.show import Table
 
 pytestmark = pytest.mark.filterwarnings("default")
 
 PICTURE = (
     'from oamkit.lesson import flow\n\nflow(("You", "look"), ("It", "is there"), title="Seen")'
 )
+
+TABLE = Table(("NAME", "STATE"), (("web", "ready"),))
+HELPS = "<small><code>hint()</code> helps.</small>"
 
 
 def _markdown(name: str, text: str) -> Any:
@@ -48,6 +53,7 @@ def course(tmp_path: Path) -> Path:
         "en": ("# Look\n\nSee [the next one](07-next.ipynb) and [a file](../../README.md).", "## A part\n\nAbout the *Ingress*.", "# Next\n\nBack to [06](06-look.ipynb#A-part)."),
         "zh": ("# 看\n\n见[下一课](07-next.ipynb)和[文件](../../README.md)。", "## 一部分\n\n关于**入口**。", "# 下一课\n\n回到 [06](06-look.ipynb)。"),
     }  # fmt: skip
+    kubectl = replace(TABLE, verbatim=True).to_html()
     drawn = flow(("You", "look"), ("It", "is there"), title="Seen")
     for lang, (title, part, following) in texts.items():
         cells = [
@@ -55,6 +61,7 @@ def course(tmp_path: Path) -> Path:
             _code("l06-picture", PICTURE, drawn.to_html(), str(drawn)),
             _code("l06-other", "layers(('a', b))", layers(("A", "b")).to_html(), "A"),
             _code("l06-said", "x", "<p>There is no such &lt;thing&gt;.</p><p>ready</p>", "x"),
+            _code("l06-tables", "y", f"{TABLE.to_html()}{kubectl}<b>← a note</b>{HELPS}", "y"),
             _code("l06-cue", "%%cue\na: 1 b", "<pre>a: 1</pre>", "a: 1"),
             _markdown("l06-part", part),
         ]
@@ -123,7 +130,13 @@ def test_pictures_and_messages_are_in_the_page_s_language(
         catalogues,
         "catalogue",
         lambda lang: Catalogue(
-            {"Seen": "看到了", "There is no such {what}.": "没有{what}。", "ready": "就绪"}
+            {
+                "Seen": "看到了",
+                "There is no such {what}.": "没有{what}。",
+                "ready": "就绪",
+                "a note": "一条说明",
+                "{code} helps.": "{code} 能帮你。",
+            }
         ),
     )
     write(
@@ -132,7 +145,12 @@ def test_pictures_and_messages_are_in_the_page_s_language(
     chinese = (course / "book" / "zh" / "06-look.html").read_text()
     assert 'alt="看到了' in chinese
     assert "<p>没有&lt;thing&gt;。</p><p>ready</p>" in chinese
-    assert 'alt="Seen' in (course / "book" / "en" / "06-look.html").read_text()
+    english = (course / "book" / "en" / "06-look.html").read_text()
+    assert 'alt="Seen' in english
+    assert "← 一条说明</b><small><code>hint()</code> 能帮你。</small>" in chinese
+    # The kit's table speaks Chinese, a program's stays as it was.
+    assert (english.count(">ready<"), chinese.count(">ready<")) == (3, 2)
+    assert chinese.count(">就绪<") == 1
 
 
 def test_a_lesson_that_wasn_t_executed_is_named(course: Path) -> None:
@@ -149,6 +167,19 @@ def test_in_a_browser_it_is_searched_and_darkened_without_a_network(book: Path) 
         page.on("pageerror", lambda error: said.append(str(error)))
         asked: list[str] = []
         page.on("request", lambda each: asked.append(each.url))
+        page.goto((book / "en" / "search.html").as_uri() + "?q=about")
+        page.get_by_text("Found: 1").wait_for()
+        found = page.locator("#found p").text_content() or ""
+        assert "About the Ingress." in found
+        page.get_by_role("link", name="中文").click()
+        page.wait_for_url("**/zh/search.html?q=about")
+        page.set_viewport_size({"width": 800, "height": 400})
+        page.goto((book / "en" / "06-look.html").as_uri())
+        page.evaluate("document.getElementById('cell-id=l06-other').scrollIntoView()")
+        page.get_by_role("link", name="中文").click()
+        page.locator("html[lang=zh]").wait_for()
+        assert re.search(r"/zh/06-look\.html#cell-id=l06-(picture|other)$", page.url)
+        assert page.evaluate("scrollY") > 0
         page.goto((book / "en" / "06-look.html").as_uri())
         light = page.evaluate("getComputedStyle(document.body).backgroundColor")
         page.get_by_role("button", name="Light or dark").click()

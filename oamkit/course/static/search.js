@@ -11,8 +11,8 @@
     return words.reduce((sum, word) => sum + (heading.includes(word) ? 10 : 1), 0);
   };
   const found = entries.map((each) => [rank(each), each]).filter(([value]) => value).sort((a, b) => b[0] - a[0]);
-  count.textContent = found.length ? String(found.length) : list.dataset.nothing;
-  for (const [, each] of found.slice(0, 50)) {
+  count.textContent = found.length ? list.dataset.found.replace("{count}", found.length) : list.dataset.nothing;
+  for (const [, each] of found) {
     const item = document.createElement("li"), link = document.createElement("a"), text = document.createElement("p");
     link.href = each.url;
     link.textContent = each.heading && each.heading !== each.title ? `${each.title} · ${each.heading}` : each.title;
