@@ -6,6 +6,7 @@ what was raised                       exit code  what is told
 :class:`~oamkit.errors.OamKitError`   1          its message, its hint, and its page of the documentation
 a wrongly written command             2          what is wrong with it, and how to get its help
 :class:`OSError`                      1          which file, what the system said, and what helps
+:class:`KeyboardInterrupt`            130        that it was interrupted, by Ctrl-C
 anything else                         1          the traceback, and that it is a fault of the kit's own
 ====================================  =========  ================================================================
 """
@@ -33,6 +34,9 @@ TITLES = (
 )
 """Words of typer's own around help, by the names that it gives them."""
 
+INTERRUPTED = 130
+"""What typer makes of Ctrl-C."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -57,8 +61,6 @@ def run(command: Any) -> int:  # noqa: ANN401 - typer brings a click of its own,
     except Abort:
         _print("", translate("Aborted."))
         return 1
-    except KeyboardInterrupt:
-        return 130
     except OSError as error:
         tell(of_system(error))
         return 1
@@ -69,6 +71,11 @@ def run(command: Any) -> int:  # noqa: ANN401 - typer brings a click of its own,
             translate("This is a fault of oamkit's own. Please report it, with the lines above."),
         )
         return 1
+    if code == INTERRUPTED:
+        _print(
+            "",
+            "\n" + translate("Interrupted. The same command, given again, goes on or begins anew."),
+        )
     return code if isinstance(code, int) else 0
 
 

@@ -141,6 +141,16 @@ def test_a_fault_of_the_kit_s_own_is_told_as_such(
     assert errors.splitlines()[-1].startswith("Error: This is a fault of oamkit's own.")
 
 
+def test_an_interruption_is_told(command: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(images, "build", build)
+    code, _, errors = command("build", ".", "-t", "a:v1", "--provider", "sandbox")
+    assert code == 130
+    assert errors.startswith("\nInterrupted.")
+
+
 def test_without_a_cluster_resetting_says_so(command: Main) -> None:
     code, shown, _ = command("reset", "--provider", "sandbox")
     assert (code, shown) == (0, "No cluster runs, so there is nothing to remove.\n")
