@@ -11,7 +11,7 @@ from oamkit.cluster.yaml_view import dump
 from oamkit.languages import translate
 from oamkit.topology import Node, Topology, marks
 from oamkit.topology.marks import Path
-from oamkit.topology.reading import Obj, clean, identity
+from oamkit.topology.reading import Obj, clean, identity, mapping, reference, text
 from oamkit.widgets.eventlog import conditions, event_rows
 
 __all__ = ["details", "yaml_lines"]
@@ -42,7 +42,7 @@ def details(selected: str, objects: Sequence[Obj], shown: Topology) -> dict[str,
             "yaml": [],
         }
     app = by_id.get(f"applicationconfiguration.core.oam.dev/{shown.app}", {})
-    own = [row for row in event_rows(objects) if row["about"] == selected]
+    own = event_rows(each for each in objects if _tells_of(each, obj, selected))
     return {
         "id": selected,
         "title": _title(node, selected),
@@ -53,6 +53,13 @@ def details(selected: str, objects: Sequence[Obj], shown: Topology) -> dict[str,
     }
 
 
+def _tells_of(event: Obj, obj: Obj, at: str) -> bool:
+    """Tell whether an event is about this very object, and not about an earlier one of its name."""
+    about = mapping(event, "involvedObject")
+    uid = text(about, "uid")
+    return bool(about) and reference(about) == at and uid in ("", text(obj, "metadata", "uid"))
+
+
 def yaml_lines(obj: Obj, notes: Mapping[Path, str]) -> list[dict[str, str]]:
     """Return an object's YAML line by line, each with the note that belongs to it.
 
@@ -61,11 +68,11 @@ def yaml_lines(obj: Obj, notes: Mapping[Path, str]) -> list[dict[str, str]]:
         [{'text': 'spec:', 'note': ''}, {'text': '  replicas: 3', 'note': "the operator's"}]
     """
     first = {key: obj[key] for key in ("apiVersion", "kind") if key in obj}
-    text = clean(dump({**first, **obj})).rstrip("\n")
-    lines = text.split("\n")[:MOST_LINES]
+    written = clean(dump({**first, **obj})).rstrip("\n")
+    lines = written.split("\n")[:MOST_LINES]
     placed: dict[int, str] = {}
     if notes:
-        _place(yaml.compose(text, yaml.SafeLoader), (), notes, placed)
+        _place(yaml.compose(written, yaml.SafeLoader), (), notes, placed)
     return [
         {"text": line, "note": translate(placed.get(number, ""))}
         for number, line in enumerate(lines)

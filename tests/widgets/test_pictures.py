@@ -147,6 +147,24 @@ def test_details_mark_what_a_parameter_wrote() -> None:
     assert (ghost["sentence"], ghost["yaml"]) == ("Ingress web: not there yet", [])
 
 
+def test_details_tell_the_events_of_this_object_and_not_of_an_earlier_one_of_its_name() -> None:
+    found = example()
+    web = next(each for each in found if each["kind"] == "Deployment")
+    web["metadata"]["uid"] = "of-this-one"
+    about = {"apiVersion": "apps/v1", "kind": "Deployment", "name": web["metadata"]["name"]}
+    events = [
+        {"kind": "Event", "metadata": {}, "reason": reason, "involvedObject": about | uid}
+        for reason, uid in (
+            ("Mine", {"uid": "of-this-one"}),
+            ("Earlier", {"uid": "of-one-that-is-gone"}),
+            ("Unsaid", {}),
+        )
+    ]
+    shown = topology.topology(found, "example")
+    told = details("deployment.apps/web", [*found, *events], shown)
+    assert {row["reason"] for row in told["events"]} == {"Mine", "Unsaid"}
+
+
 def test_details_mark_what_a_trait_wrote() -> None:
     deployment = obj("apps/v1", "Deployment", "web", spec={"replicas": 3, "template": {"spec": {}}})
     workload = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
