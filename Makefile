@@ -13,7 +13,7 @@ NAME ?=
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help setup setup-dev course book lab test test-fast test-kind test-browser lint format lock binaries bench messages translations clean
+.PHONY: help setup setup-dev named course book lab test test-fast test-kind test-browser lint format lock binaries bench messages translations clean
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,9 +62,11 @@ format: setup-dev  ## Bring the code into the project's form
 binaries: setup  ## Build the wheel with Kubernetes, kubectl, helm, kind and cue (cached), and put it into binaries/dist
 	@$(BIN)/python binaries/build_wheel.py --dist
 
-bench: setup-dev  ## Measure: make bench NAME=sandbox (runtime) [ARGS="--idle 600"]
-	@test -n "$(NAME)" || { echo "Which one? make bench NAME=$$(ls benchmarks/*.py | xargs -n1 basename | sed 's/.py$$//' | grep -v '^_' | paste -sd'|')"; exit 2; }
+bench: named setup-dev  ## Measure: make bench NAME=sandbox (runtime) [ARGS="--idle 600"]
 	@$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
+
+named:
+	@test -n "$(NAME)" || { echo "Which one? make bench NAME=$$(ls benchmarks/*.py | xargs -n1 basename | sed 's/.py$$//' | grep -v '^_' | paste -sd'|')"; exit 2; }
 
 messages: setup-dev  ## Bring the catalogue of messages up to date: oamkit/locale/zh/messages.po
 	@$(BIN)/python scripts/translate_messages.py

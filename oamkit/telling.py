@@ -109,7 +109,7 @@ def of_system(error: OSError) -> OamKitError:
         )
     elif error.errno in _REFUSED:
         hint = (
-            "Look whose it is: ls -ld FILE. If it belongs to the kit, OAMKIT_HOME=FOLDER names"
+            f"Look whose it is: ls -ld {error.filename or '.'}. If it belongs to the kit, OAMKIT_HOME=FOLDER names"
             " another folder, one in which you may write."
         )
     return OamKitError(message, hint=hint, code="system")

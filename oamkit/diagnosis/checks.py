@@ -104,7 +104,17 @@ def _chosen(machine: Machine) -> ProviderName:
 
 
 def _disk(machine: Machine) -> Check:
-    folder = paths.data()
+    try:
+        folder = paths.data()
+    except OamKitError as error:
+        return Check("disk", State.FAIL, error.message, error.hint)
+    if not machine.may_write(folder):
+        return Check(
+            "disk",
+            State.FAIL,
+            f"{folder}, where the kit keeps its things, can't be written to",
+            f"Look whose it is: ls -ld {folder}. Or OAMKIT_HOME=FOLDER names another one.",
+        )
     free = machine.free_disk(folder) / GIGABYTE
     found = f"{free:.1f} GB free below {folder}"
     if free < 0.5:

@@ -67,6 +67,10 @@ class Machine:
         """Return how many bytes are free below a folder."""
         return shutil.disk_usage(folder).free
 
+    def may_write(self, folder: Path) -> bool:
+        """Return whether files can be made in a folder."""
+        return os.access(folder, os.W_OK | os.X_OK)
+
     def port_error(self, port: int) -> str:
         """Return why a loopback port can't be listened on; ``""`` if it can."""
         with socket.socket() as listener:

@@ -35,6 +35,7 @@ class Fake(Machine):
     taken: tuple[int, ...] = ()
     for_root: bool = False
     disk: int = 50 * 10**9
+    read_only: bool = False
     refused: str | None = None
     memory: str = MEMORY
     inotify: Any = field(default_factory=lambda: INOTIFY)
@@ -50,6 +51,9 @@ class Fake(Machine):
 
     def free_disk(self, folder: Path) -> int:
         return self.disk
+
+    def may_write(self, folder: Path) -> bool:
+        return not self.read_only
 
     def port_error(self, port: int) -> str:
         if self.for_root and port < 1024:
@@ -93,6 +97,7 @@ def test_a_good_machine_is_called_good() -> None:
         ),
         (Fake(disk=10**8), "disk", State.FAIL, "Make room"),
         (Fake(disk=10**9), "disk", State.WARN, "1.0 GB free"),
+        (Fake(read_only=True), "disk", State.FAIL, "OAMKIT_HOME"),
         (Fake(memory="MemAvailable: 500000 kB\n"), "memory", State.WARN, "0.5 GB"),
         (Fake(memory=""), "memory", State.OK, "not known"),
         (
@@ -252,3 +257,13 @@ def test_notebooks_get_a_table() -> None:
     page = doctor(Fake(environ={"KUBECONFIG": "<b>"})).to_html()
     assert page.startswith("<table>")
     assert "&lt;b&gt;" in page
+
+
+def test_a_home_that_cannot_be_made_is_one_of_the_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("OAMKIT_HOME", str(tmp_path / "file" / "home"))
+    found = doctor(Fake())["disk"]
+    assert found.state is State.FAIL
+    assert "can't be made: Not a directory" in found.found
