@@ -177,8 +177,12 @@ class CommandError(OamKitError):
     ) -> None:
         import shlex
 
-        end = "took too long" if returncode is None else f"ended with exit code {returncode}"
-        message = f"$ {shlex.join(argv)}\n{end} after {duration:.1f} s"
+        end = (
+            f"took too long after {duration:.1f} s"
+            if returncode is None
+            else f"ended with exit code {returncode} after {duration:.1f} s"
+        )
+        message = f"$ {shlex.join(argv)}\n{end}"
         if stderr.strip():
             message += ":\n" + stderr.strip()
         super().__init__(message, hint=hint, code=code, docs=docs)

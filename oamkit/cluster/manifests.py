@@ -148,11 +148,13 @@ def _check(manifest: Manifest) -> None:
         raise wrong(f"expected an object, got {found!r}")
     for field in ("apiVersion", "kind"):
         if not isinstance(found.get(field), str) or not found[field]:
-            raise wrong(f"expected a text, got {found.get(field, 'nothing')!s}", field)
+            got = f"expected a text, got {found.get(field)!s}"
+            raise wrong(got if found.get(field) else "expected a text, got nothing", field)
     metadata = found.get("metadata")
     if not isinstance(metadata, Mapping) or not isinstance(metadata.get("name"), str):
-        name = metadata.get("name", "nothing") if isinstance(metadata, Mapping) else "nothing"
-        raise wrong(f"expected a name, got {name!s}", "metadata.name")
+        name = metadata.get("name") if isinstance(metadata, Mapping) else None
+        got = f"expected a name, got {name!s}"
+        raise wrong(got if name else "expected a name, got nothing", "metadata.name")
     namespace = metadata.get("namespace")
     if not isinstance(namespace, str | None):
         raise wrong(f"expected a text, got {namespace!s}", "metadata.namespace")

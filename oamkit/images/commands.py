@@ -34,9 +34,10 @@ class BuiltImage(show.Line):
 
     def line(self) -> str:
         """Say it."""
-        more = f", {self.detail}" if self.detail else ""
-        size = f"{self.size / 1e6:.1f} MB"
-        return f"image {self.tag}: built in {show.seconds(self.seconds)}{more}, {size}, {self.digest[:19]}…"
+        took, size = show.seconds(self.seconds), f"{self.size / 1e6:.1f} MB"
+        if self.detail:
+            return f"image {self.tag}: built in {took} ({self.detail}), {size}, {self.digest[:19]}…"
+        return f"image {self.tag}: built in {took}, {size}, {self.digest[:19]}…"
 
 
 def build(

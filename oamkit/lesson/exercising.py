@@ -192,7 +192,7 @@ class Exercise(Line):
         hints = verdict.hints or (verdict.message,)
         if number > len(hints):
             return Hint(
-                f"There are no more than {len(hints)} hints for what is seen now. "
+                "There is no further hint for what is seen now. "
                 f'lesson.exercise("{self.number}").solution() shows how it can be done.'
             )
         chosen = max(1, number)

@@ -27,6 +27,7 @@ PLACE = "{place}: {message}"
 JOINTS = (
     "{message}.",
     "{message} …",
+    "{message}:",
     "→ {message}",
     "{first}; {second}",
     "{first}, {second}",

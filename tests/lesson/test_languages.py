@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from oamkit import languages
-from oamkit.errors import InputError, OamKitError
+from oamkit.errors import CommandError, InputError, OamKitError
 from oamkit.lesson import flow
 from oamkit.lesson.verdict import incorrect
 from oamkit.locale import catalogue as catalogues
@@ -127,6 +127,16 @@ def test_what_is_waited_for_ends_with_dots() -> None:
     assert (
         Catalogue({**CHINESE, **available}).translate("  Deployment/web: 1 of 3 Pods available …")
         == "  Deployment/web:3 个 Pod 中有 1 个可用……"
+    )
+
+
+def test_a_command_that_failed_is_told_in_chinese_line_by_line() -> None:
+    languages.language("zh")
+    failed = CommandError(["kubectl", "get", "x"], returncode=1, stderr="error: no x", duration=0.2)
+    assert failed.shown() == (
+        "$ kubectl get x\n"
+        "\u7528\u65f6 0.2 \u79d2\uff0c\u4ee5\u9000\u51fa\u7801 1 \u7ed3\u675f\uff1a\n"
+        "error: no x"
     )
 
 
