@@ -26,7 +26,11 @@ def of_cue(check: Callable[[str], Verdict]) -> Callable[[Look, object], Verdict]
 
     def examine(look: Look, answer: object) -> Verdict:  # noqa: ARG001 - an exercise's check
         if not isinstance(answer, str | Text) or not str(answer).strip():
-            return not_attempted(_NOTHING, "The task's own words say which names it must have.")
+            return not_attempted(
+                _NOTHING,
+                "The task's own words say which names it must have.",
+                'In the cell above, write answer = r"""…""", or let it begin with %%cue --save answer.',
+            )
         try:
             cue.vet(str(answer), concrete=False, limits=LIMITS)
         except cue.CueLimitError:
@@ -142,9 +146,9 @@ _SERVICES = {
 @exercise(
     "10.2",
     title="Say it once",
-    solution='''answer = """
+    solution='''answer = r"""
 services: [Name=string]: {
-	image: "registry.shop.example/\\\\(Name)"
+	image: "registry.shop.example/\\(Name)"
 	owner: "team-a"
 }
 services: {web: {}, cart: {}, mailer: {}}
@@ -197,9 +201,9 @@ def once(answer: str) -> Verdict:
 @exercise(
     "10.3",
     title="From one value to another",
-    solution='''answer = """
+    solution='''answer = r"""
 servers: [string]: {host: string, port: int}
-urls: [for each in servers if each.port != 443 {"http://\\\\(each.host):\\\\(each.port)"}]
+urls: [for each in servers if each.port != 443 {"http://\\(each.host):\\(each.port)"}]
 """''',
     wrong=(
         Wrong(
