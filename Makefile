@@ -77,5 +77,6 @@ translations: setup-dev  ## Bring the Chinese notebooks up to date: notebooks/tr
 lock: setup-dev  ## Write requirements/*.lock from pyproject.toml [UPGRADE=1: newest versions of all]
 	@$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
-clean:  ## Remove what was built here (the sandbox and the caches stay: oamkit sandbox reset)
+clean:  ## Remove what was built here; the sandbox is stopped, its objects and the caches stay (oamkit sandbox reset)
+	@[ ! -x $(BIN)/oamkit ] || $(BIN)/oamkit sandbox down
 	@rm -rf build dist binaries/build binaries/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .venv

@@ -14,11 +14,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, Required, TypedDict, Unpack
 
 from oamkit.errors import CommandError, MissingToolError
 
-__all__ = ["Completed", "FakeRunner", "Progress", "RecordingRunner", "Runner", "SubprocessRunner"]
+__all__ = [
+    "Completed",
+    "FakeRunner",
+    "Options",
+    "Progress",
+    "RecordingRunner",
+    "Runner",
+    "SubprocessRunner",
+]
 
 Progress = Callable[[str], None]
 
@@ -46,6 +54,18 @@ class Completed:
     stdout: str = ""
     stderr: str = ""
     duration: float = 0.0
+
+
+class Options(TypedDict, total=False):
+    """What else a :class:`Runner` is told, by name; for those that pass it on."""
+
+    timeout: Required[float]
+    input: str | None
+    env: Mapping[str, str] | None
+    cwd: Path | None
+    check: bool
+    secrets: Sequence[str]
+    progress: Progress | None
 
 
 class Runner(Protocol):
@@ -225,30 +245,10 @@ class RecordingRunner:
     inner: Runner = field(default_factory=SubprocessRunner)
     calls: list[tuple[str, ...]] = field(default_factory=list)
 
-    def run(
-        self,
-        argv: Sequence[str | Path],
-        *,
-        timeout: float,
-        input: str | None = None,
-        env: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
-        check: bool = True,
-        secrets: Sequence[str] = (),
-        progress: Progress | None = None,
-    ) -> Completed:
+    def run(self, argv: Sequence[str | Path], **options: Unpack[Options]) -> Completed:
         """See :meth:`Runner.run`."""
         self.calls.append(tuple(str(word) for word in argv))
-        return self.inner.run(
-            argv,
-            timeout=timeout,
-            input=input,
-            env=env,
-            cwd=cwd,
-            check=check,
-            secrets=secrets,
-            progress=progress,
-        )
+        return self.inner.run(argv, **options)
 
 
 Answer = Completed | Callable[[tuple[str, ...]], Completed]
@@ -270,18 +270,7 @@ class FakeRunner:
 
     answers: dict[tuple[str, ...], Answer] = field(default_factory=dict)
 
-    def run(
-        self,
-        argv: Sequence[str | Path],
-        *,
-        timeout: float,
-        input: str | None = None,
-        env: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
-        check: bool = True,
-        secrets: Sequence[str] = (),
-        progress: Progress | None = None,
-    ) -> Completed:
+    def run(self, argv: Sequence[str | Path], **options: Unpack[Options]) -> Completed:
         """See :meth:`Runner.run`."""
         words = tuple(str(word) for word in argv)
         for length in range(len(words), 0, -1):
@@ -291,11 +280,12 @@ class FakeRunner:
                 result = Completed(
                     words, result.returncode, result.stdout, result.stderr, result.duration
                 )
+                progress = options.get("progress")
                 if progress is not None:
                     for line in (result.stdout + result.stderr).splitlines():
                         progress(line)
-                if check:
-                    raise_for_code(result, secrets)
+                if options.get("check", True):
+                    raise_for_code(result, options.get("secrets", ()))
                 return result
         raise MissingToolError(f"The program {words[0]} isn't there.")
 

@@ -7,9 +7,10 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Unpack
 
 from oamkit.errors import CommandError, MissingToolError
-from oamkit.process import Completed, Progress, Runner, SubprocessRunner
+from oamkit.process import Completed, Options, Runner, SubprocessRunner
 
 __all__ = ["ProgramRunner", "find"]
 
@@ -49,34 +50,15 @@ class ProgramRunner:
     def __init__(self, inner: Runner | None = None) -> None:
         self._inner = inner or SubprocessRunner()
 
-    def run(
-        self,
-        argv: Sequence[str | Path],
-        *,
-        timeout: float,
-        input: str | None = None,
-        env: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
-        check: bool = True,
-        secrets: Sequence[str] = (),
-        progress: Progress | None = None,
-    ) -> Completed:
+    def run(self, argv: Sequence[str | Path], **options: Unpack[Options]) -> Completed:
         """See :meth:`oamkit.process.Runner.run`. An error shows the bare name: that is what a person types."""
         name, *rest = argv
         program = find(str(name)) if name in OURS else name
         if program is name:
-            env = _with_ours_on_the_path(os.environ if env is None else env)
+            env = options.get("env")
+            options["env"] = _with_ours_on_the_path(os.environ if env is None else env)
         try:
-            return self._inner.run(
-                [program, *rest],
-                timeout=timeout,
-                input=input,
-                env=env,
-                cwd=cwd,
-                check=check,
-                secrets=secrets,
-                progress=progress,
-            )
+            return self._inner.run([program, *rest], **options)
         except CommandError as error:
             raise error.told(argv=[str(name), *error.argv[1:]]) from error
 
