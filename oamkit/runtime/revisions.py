@@ -10,6 +10,7 @@ from oamkit.kube import Client, Informer, Key, Object
 from oamkit.oam import ApplicationConfiguration, revisions
 from oamkit.oam.kinds import FIELD_MANAGER, LABEL_REVISION_COMPONENT
 from oamkit.oam.shape import quoted
+from oamkit.runtime import shared
 from oamkit.runtime.kinds import COMPONENTS, CONTROLLER_REVISIONS
 
 __all__ = ["RevisionReconciler"]
@@ -90,13 +91,36 @@ class RevisionReconciler:
             number = revisions.base_number(component, latest) + 1
             latest = await self._made(component, number)
         name, number = latest["metadata"]["name"], latest["revision"]
-        written = await self._client.update_status(
-            COMPONENTS, revisions.recorded(component, name, number), field_manager=FIELD_MANAGER
-        )
-        self._components.written(component, written)
+        await self._write(component, revisions.recorded(component, name, number))
         if number > self._limit:
             await self._retire(component)
         return str(name)
+
+    async def _write(self, component: Object, wanted: Object) -> None:
+        """Write the status. Who labels the Component again and again mustn't hold it up for ever."""
+        try:
+            written = await self._client.update_status(
+                COMPONENTS, wanted, field_manager=FIELD_MANAGER
+            )
+        except ApiError as error:
+            if error.status != 409:
+                raise
+        else:
+            self._components.written(component, written)
+            return
+        try:
+            await shared.change(
+                self._client,
+                COMPONENTS,
+                component,
+                wanted,
+                same=("uid", "generation"),
+                subresource="status",
+            )
+        except ApiError as error:
+            if error.status not in shared.CONFLICTS:
+                raise
+            raise ApiError(error.message, status=409, reason="Conflict") from error
 
     async def _latest(self, component: Object) -> Object | None:
         latest = (component.get("status") or {}).get("latestRevision")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from oamkit.kube import Client, Object, Resource
 from oamkit.oam.kinds import FIELD_MANAGER
@@ -15,7 +15,15 @@ CONFLICTS = (409, 422)
 """Status codes of a write that came too late; a failing ``test`` of a JSON patch gives 422."""
 
 
-async def change(client: Client, resource: Resource, live: Object, wanted: Object) -> None:
+async def change(
+    client: Client,
+    resource: Resource,
+    live: Object,
+    wanted: Object,
+    *,
+    same: Sequence[str] = (),
+    subresource: str = "",
+) -> None:
     """Make an object what is wanted, if the parts that differ are still what they were.
 
     A write on condition of the ``resourceVersion`` would lose against everybody who labels the object or writes its status; this
@@ -26,12 +34,15 @@ async def change(client: Client, resource: Resource, live: Object, wanted: Objec
         resource: The object's kind.
         live: The object as it was read.
         wanted: The same with what shall be changed: its parts (``spec``, ``data`` …) and those of its ``metadata`` are compared.
+        same: What else of its ``metadata`` must be as it was, e.g. ``"generation"``.
+        subresource: E.g. ``"status"``.
 
     Raises:
         ApiError: With a status of :data:`CONFLICTS` if a part isn't what it was any more.
     """
     metadata = live["metadata"]
     operations = [
+        *({"op": "test", "path": f"/metadata/{name}", "value": metadata[name]} for name in same),
         *_operations("/metadata", metadata, wanted["metadata"]),
         *_operations("", {**live, "metadata": None}, {**wanted, "metadata": None}),
     ]
@@ -40,6 +51,7 @@ async def change(client: Client, resource: Resource, live: Object, wanted: Objec
         metadata["name"],
         operations,
         metadata.get("namespace"),
+        subresource=subresource,
         field_manager=FIELD_MANAGER,
     )
 

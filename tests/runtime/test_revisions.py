@@ -25,6 +25,7 @@ from scene import (
 from support.apiserver import ControlPlane
 
 from oamkit.errors import ApiError
+from oamkit.kube import Client, Resource
 from oamkit.oam import revisions
 from oamkit.runtime.kinds import CONTROLLER_REVISIONS
 
@@ -334,5 +335,32 @@ def test_4_why_a_component_cannot_be_recorded_is_told_to_its_applications(
         monkeypatch.undo()
         app = await on.synced()
         assert condition(app)["reason"] == "ReconcileSuccess"
+
+    play(plane, test)
+
+
+def test_2_6_who_labels_a_component_all_the_time_doesn_t_hold_up_its_revision(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever the runtime is about to write the Component's status, somebody else is a moment faster."""
+    write = Client.update_status
+
+    async def test(on: Scene) -> None:
+        before: list[str] = []
+
+        async def late(self: Client, resource: Resource, obj: Obj, **options: Any) -> Obj:
+            if resource == COMPONENTS:
+                before.append("")
+                label = {"metadata": {"labels": {"count": str(len(before))}}}
+                await on.patch(COMPONENTS, NAME, label)
+            return await write(self, resource, obj, **options)
+
+        monkeypatch.setattr(Client, "update_status", late)
+        await on.create(component(config("v1")), application())
+        await on.there(COMPONENTS, NAME, recorded("web-v1"))
+        await on.synced()
+        await change(on, config("v2"))
+        found = await on.there(COMPONENTS, NAME, recorded("web-v2"))
+        assert int(found["metadata"]["labels"]["count"]) >= 2
 
     play(plane, test)

@@ -160,7 +160,7 @@ def test_2_6_a_storm_of_other_writers_is_outlived_without_a_storm_of_ours(
                     )
                 ]
                 await on.create(application(member("web") | {"dataOutputs": [give]}))
-                # Writers and runtime share this process: on a busy machine the storm takes most of its time.
+                # Writers and runtime share this process: on a busy machine the storm takes much of its time.
                 await on.there(SCOPES, "health", lambda scope: refs(scope) == ["web"], seconds=45)
                 await on.there(
                     CONFIG_MAPS, "store", lambda obj: obj["data"].get("name") == "web", seconds=30
