@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from oamkit.cluster.values import Object
 
-__all__ = ["describe", "holds", "is_ready"]
+__all__ = ["describe", "has_failed", "holds", "is_ready"]
 
 _GOOD = ("Ready", "Synced", "Established", "Available")
 """The conditions that tell, for kinds that we know nothing else of, that a controller is done."""
@@ -19,6 +19,16 @@ _NEEDED = {
     "Node": "Ready",
 }
 """Kinds whose controller hasn't looked at an object yet as long as this condition is missing."""
+
+_HOPELESS = (
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "ErrImageNeverPull",
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+)
+"""Why a container waits that won't start by waiting."""
 
 
 def is_ready(found: Object) -> bool:
@@ -41,6 +51,25 @@ def is_ready(found: Object) -> bool:
             # A kind without any of these conditions, such as a Service, is what it is as soon as it exists.
             types = {*_types(found), _NEEDED.get(str(found.get("kind")), "")}
             return all(_is_true(found, kind) for kind in types if kind in _GOOD)
+
+
+def has_failed(found: Object) -> bool:
+    """Return whether its controller has tried to do what the object asks for now, and says that it can't.
+
+    It may go on trying; without a change by somebody else that comes to nothing.
+    """
+    match found.get("kind"):
+        case "ApplicationConfiguration":
+            seen = found.at("status.observedGeneration") == found.at("metadata.generation", 0)
+            return seen and _is(found, "Synced", "False")
+        case "Job":
+            return _is_true(found, "Failed")
+        case "Pod":
+            return found.at("status.phase") == "Failed" or any(
+                ((each.get("state") or {}).get("waiting") or {}).get("reason") in _HOPELESS
+                for each in found.at("status.containerStatuses", [])
+            )
+    return False
 
 
 def describe(found: Object) -> str:
@@ -113,8 +142,12 @@ def _types(found: Object) -> list[str]:
 
 
 def _is_true(found: Object, wanted: str) -> bool:
+    return _is(found, wanted, "True")
+
+
+def _is(found: Object, wanted: str, status: str) -> bool:
     return any(
-        condition.get("type") == wanted and condition.get("status") == "True"
+        condition.get("type") == wanted and condition.get("status") == status
         for condition in found.at("status.conditions") or []
     )
 

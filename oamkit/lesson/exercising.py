@@ -66,8 +66,11 @@ __all__ = [
 PATIENCE = 15.0
 """Seconds for which a check goes on looking while what it sees still changes."""
 
-QUIET, QUIET_UNSETTLED = 1.0, 5.0
+QUIET, QUIET_UNSETTLED = 0.5, 5.0
 """Seconds without a change after which it believes what it sees: if controllers are done with it, and if they aren't."""
+
+SLOW = 1.5
+"""Seconds instead of :data:`QUIET` on a cluster so busy that looking takes long: so will acting."""
 
 Examine = Callable[..., Verdict]
 """The check: from a :class:`Look`, and the answer if it wants one, to a verdict."""
@@ -215,12 +218,13 @@ class Exercise(Line):
         begin = changed = time.monotonic()
         before = None
         while True:
-            look = Look()
+            look, asked = Look(), time.monotonic()
             verdict = self._examine(look, answer)
             now = time.monotonic()
             if look.state != before:
                 before, changed = look.state, now
-            quiet = QUIET if look.settled else QUIET_UNSETTLED
+            settled = min(SLOW, max(QUIET, 20 * (now - asked)))
+            quiet = settled if look.settled else QUIET_UNSETTLED
             done = verdict.passed or not look.state or now - changed >= quiet
             if done or now - begin >= patience:
                 return replace(verdict, number=self.number)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from oamkit.cluster import active, objects
 from oamkit.cluster.api import Json
-from oamkit.cluster.states import is_ready
+from oamkit.cluster.states import has_failed, is_ready
 from oamkit.cluster.values import Object
 from oamkit.errors import ApiError, InputError
 
@@ -39,8 +39,8 @@ class Look:
 
     @property
     def settled(self) -> bool:
-        """Whether all that was read is as its controllers want it; if not, another look may show something else."""
-        return all(is_ready(found) for found in self._seen)
+        """Whether controllers are done with all that was read, or have failed; if not, another look may show something else."""
+        return all(is_ready(found) or has_failed(found) for found in self._seen)
 
     @property
     def state(self) -> frozenset[tuple[str, str]]:

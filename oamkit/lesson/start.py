@@ -109,7 +109,7 @@ def _clean(*, with_runtime: bool) -> list[str]:
         if ours or namespace == demo.NAMESPACE:
             leftovers.free(api, namespace)
             told.append(f"The namespace {namespace} was being deleted, and is gone now.")
-    if not with_runtime and release.look(api).status not in ("", "deployed"):
+    if not with_runtime and release.status(api) not in ("", "deployed"):
         told += release.remove_remains(api)
     found = leftovers.in_namespace(api, NAMESPACE, ours=ours) + leftovers.in_cluster(api, ours=ours)
     leftovers.remove(api, found)

@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.html_pages import problems
+from support.layers import lent_layers
 
 from oamkit.course.book import write as write_book
 from oamkit.course.runner import run_course
@@ -27,7 +28,8 @@ pytestmark = [
 @pytest.fixture
 def sandbox(home: Path) -> Iterator[Sandbox]:
     sandbox = Sandbox()
-    yield sandbox
+    with lent_layers(home):
+        yield sandbox
     sandbox.reset()
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.layers import lent_layers
 
 from oamkit import paths
 from oamkit.cluster import active
@@ -39,7 +42,7 @@ def sandbox(home: Path) -> Iterator[SandboxProvider]:
     choice = Choice(ProviderName.SANDBOX, "the test says so")
     provider = SandboxProvider(choice)
     select(choice)
-    with active.substituted(provider):
+    with active.substituted(provider), lent_layers(home):
         yield provider
         provider.delete()
     forget()

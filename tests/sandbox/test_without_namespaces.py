@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.layers import lent_layers
+
 from oamkit.errors import InputError
 from oamkit.sandbox import prepare
 from oamkit.sandbox.agent.assembly import where_pods_live
@@ -89,7 +93,8 @@ def test_the_course_s_demo_runs_where_namespaces_are_refused(tmp_path: Path) -> 
         "print(done.lessons[-1].failure)\nsys.exit(not done.passed)"
     )
     try:
-        done = _run(env, "-c", code, str(tmp_path / "out"))
+        with lent_layers(tmp_path / "home"):
+            done = _run(env, "-c", code, str(tmp_path / "out"))
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
         assert "Hello World from Flask" in done.stdout
         status = _run(env, "-m", "oamkit.cli", "sandbox", "status").stdout

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from support.layers import lent_layers
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 IMAGE = "flask-sample:v1"
@@ -230,11 +232,12 @@ def running_cluster() -> Iterator[Cluster]:
     before = os.environ.get("OAMKIT_HOME")
     os.environ["OAMKIT_HOME"] = str(home)
     try:
-        with cluster.start("oamkit", "build", "flask-demo", "-t", IMAGE) as build:
-            cluster.up()
-            words, _ = build.communicate(timeout=120)
-            assert build.returncode == 0, words
-        yield cluster
+        with lent_layers(home):
+            with cluster.start("oamkit", "build", "flask-demo", "-t", IMAGE) as build:
+                cluster.up()
+                words, _ = build.communicate(timeout=120)
+                assert build.returncode == 0, words
+            yield cluster
     finally:
         cluster.run("oamkit", "sandbox", "down", check=False)
         cluster.run("oamkit", "sandbox", "reset", "--yes", check=False)
