@@ -69,8 +69,11 @@ PATIENCE = 15.0
 QUIET, QUIET_UNSETTLED = 0.5, 5.0
 """Seconds without a change after which it believes what it sees: if controllers are done with it, and if they aren't."""
 
+QUIET_TRIED = 2.0
+"""Seconds instead of :data:`QUIET` where the cluster was tried: a new policy, or a route of the Ingress, counts a second or two later."""
+
 SLOW = 1.5
-"""Seconds instead of :data:`QUIET` on a cluster so busy that looking takes long: so will acting."""
+"""The most seconds instead of :data:`QUIET` on a cluster so busy that looking takes long: so will acting."""
 
 Examine = Callable[..., Verdict]
 """The check: from a :class:`Look`, and the answer if it wants one, to a verdict."""
@@ -223,9 +226,7 @@ class Exercise(Line):
             now = time.monotonic()
             if look.state != before:
                 before, changed = look.state, now
-            settled = min(SLOW, max(QUIET, 20 * (now - asked)))
-            quiet = settled if look.settled else QUIET_UNSETTLED
-            done = verdict.passed or not look.state or now - changed >= quiet
+            done = verdict.passed or not look.state or now - changed >= _quiet(look, now - asked)
             if done or now - begin >= patience:
                 return replace(verdict, number=self.number)
             time.sleep(0.2)
@@ -240,6 +241,13 @@ class Exercise(Line):
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # What a learner gives as an answer, or makes of an object, can be anything.
             return cannot_check(f"The check doesn't understand what it sees: {error!r}.")
+
+
+def _quiet(look: Look, seconds: float) -> float:
+    """How long a look that took some seconds must show the same to be believed."""
+    if not look.settled:
+        return QUIET_UNSETTLED
+    return QUIET_TRIED if look.tried else min(SLOW, max(QUIET, 20 * seconds))
 
 
 _answers: dict[str, object] = {}

@@ -36,6 +36,8 @@ class Look:
 
     def __init__(self) -> None:
         self._seen: list[Object] = []
+        self.tried = False
+        """Whether the cluster was tried, not only read: what it does follows what it holds a moment later."""
 
     @property
     def settled(self) -> bool:
@@ -127,6 +129,7 @@ class Look:
         Returns:
             Status code and body; code 0, and why, if nobody answered.
         """
+        self.tried = True
         url = path if urlsplit(path).scheme else active.provider().url() + path
         headers = {"User-Agent": "oamkit"} | ({"Host": host} if host else {})
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -144,6 +147,24 @@ class Look:
         """Return whether the cluster's Ingress serves a page, with a text in it."""
         status, text = self.page(path, host=host)
         return status == 200 and contains in text
+
+    def refusal(self, manifest: Mapping[str, Any], *, namespace: str = DEFAULT) -> str:
+        """Return why the API server wouldn't make an object, schemas and policies included; ``""`` if it would. Nothing is stored.
+
+        Args:
+            manifest: The object; it must not be there.
+            namespace: Where.
+        """
+        self.tried = True
+        api = active.api()
+        group = str(manifest["apiVersion"]).rpartition("/")[0]
+        kind = str(manifest["kind"]).lower()
+        try:
+            path = api.resource(f"{kind}.{group}" if group else kind).path(namespace)
+            api.request("POST", path, query={"dryRun": "All"}, body=manifest)
+        except (ApiError, InputError) as error:
+            return error.message
+        return ""
 
     def can(
         self,

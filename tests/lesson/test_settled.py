@@ -6,6 +6,8 @@ import pytest
 
 from oamkit.cluster.states import has_failed, is_ready
 from oamkit.cluster.values import Object
+from oamkit.lesson import exercising
+from oamkit.lesson.look import Look
 
 
 def waiting(reason: str) -> Object:
@@ -48,3 +50,16 @@ def test_of_other_kinds_only_jobs_fail() -> None:
     assert has_failed(Object({"kind": "Job", "status": failed}))
     assert not has_failed(Object({"kind": "Job"}))
     assert not has_failed(Object({"kind": "Deployment", "status": failed}))
+
+
+def test_what_is_seen_is_believed_sooner_if_controllers_are_done_and_the_cluster_is_quick() -> None:
+    look = Look()
+    assert exercising._quiet(look, 0.001) == exercising.QUIET
+    assert exercising.QUIET < exercising._quiet(look, 0.05) < exercising._quiet(look, 5)
+    assert exercising._quiet(look, 5) == exercising.SLOW
+    look.tried = True  # a policy counts a second after it is there
+    assert exercising._quiet(look, 0.001) == exercising.QUIET_TRIED
+    look._seen.append(waiting("ErrImagePull"))
+    assert exercising._quiet(look, 0.001) == exercising.QUIET_TRIED
+    look._seen.append(waiting("ContainerCreating"))
+    assert exercising._quiet(look, 0.001) == exercising.QUIET_UNSETTLED

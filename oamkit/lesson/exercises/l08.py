@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from oamkit.lesson.exercises.answers import OAM
-from oamkit.lesson.exercises.dryrun import refusal
 from oamkit.lesson.exercising import (
     Look,
     Verdict,
@@ -279,18 +278,20 @@ def no_smuggling(look: Look) -> Verdict:
             "The policy is there, and nobody has to follow it.",
             "A policy without a binding is only paper: something says where it holds.",
         )
-    if said := refusal(_app()):
+    if said := look.refusal(_app()):
         return incorrect(
             f"An application without traits is refused: {said}",
             "A component may have no traits at all. CEL has has(…) to ask whether a field is there.",
         )
-    if said := refusal(_app({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}})):
+    if said := look.refusal(
+        _app({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}})
+    ):
         return incorrect(
             f"An application with a Service is refused: {said}",
             "A Service must still be welcome. Ask each trait what it is.",
         )
     smuggled = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "smuggled"}}
-    if not refusal(_app(smuggled)):
+    if not look.refusal(_app(smuggled)):
         return incorrect(
             "An application with a ConfigMap is accepted.",
             "Walk down with all(…): from the components to their traits, and from an entry to the object in it.",

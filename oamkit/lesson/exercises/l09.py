@@ -6,7 +6,6 @@ from typing import Any
 
 from oamkit.cluster import active
 from oamkit.errors import ApiError
-from oamkit.lesson.exercises.dryrun import refusal
 from oamkit.lesson.exercising import (
     Look,
     Verdict,
@@ -151,7 +150,7 @@ def not_too_many(look: Look) -> Verdict:
         return not_attempted(
             "The cluster doesn't know CloneSets yet: that's the lesson's first step."
         )
-    few, many = refusal(_clone_set(20)), refusal(_clone_set(21))
+    few, many = look.refusal(_clone_set(20)), look.refusal(_clone_set(21))
     if few:
         return incorrect(
             f"A CloneSet with 20 Pods is refused: {few}",
