@@ -198,6 +198,23 @@ CONFIG
   done
 }
 
+# load_archive ENGINE FILE - load the images of an archive.
+# Podman puts 'localhost/' before short names; kind, as Docker, takes them for Docker Hub's.
+load_archive() {
+  local loaded name
+  loaded=$("$1" load --input "$2") || return
+  printf '%s\n' "$loaded" >&2
+  [[ $1 == podman ]] || return 0
+  while read -r name; do
+    podman tag "localhost/$name" "docker.io/$(hub_name "$name")" || return
+  done < <(sed -n 's|.*: localhost/||p' <<<"$loaded")
+}
+
+# hub_name NAME - print a short name as Docker Hub has it: python:3 is library/python:3.
+hub_name() {
+  [[ $1 == */* ]] && printf %s "$1" || printf 'library/%s' "$1"
+}
+
 main() {
   local name=oamkit image=$NODE_IMAGE mirror='' archive='' http='' https='' workers=0 logs='' retain='' dry_run=''
   while (($#)); do
@@ -256,7 +273,7 @@ main() {
 
   if [[ -n $archive ]]; then
     say "Loading $archive into $engine …"
-    "$engine" load --input "$archive" >&2 ||
+    load_archive "$engine" "$archive" ||
       fail 1 "$engine can't load $archive." "It must be an archive of 'docker save'."
     "$engine" image inspect "$image" >/dev/null 2>&1 ||
       fail 1 "$archive doesn't hold the image $image." "Name the image that it holds: --image NAME:TAG."

@@ -37,6 +37,7 @@ class Machine:
     complete: bool = True
     up: bool = True
     traefik: bool = False
+    loaded: str = ""
     images: set[str] = field(default_factory=lambda: {"flask-sample:v1"})
     script: Callable[[], Completed] | None = None
 
@@ -54,7 +55,7 @@ class Machine:
                     (program, "pull"): lambda argv: self._add(argv[-1]),
                     (program, "tag"): lambda argv: self._add(argv[-1]),
                     (program, "save"): Completed(()),
-                    (program, "load"): Completed(()),
+                    (program, "load"): lambda _: Completed((), stdout=self.loaded),
                     (program, "network", "rm"): Completed(()),
                     ("kind", "get", "kubeconfig"): Completed((), stdout="apiVersion: v1\n"),
                     ("kind", "delete"): self._deleted,
@@ -250,6 +251,22 @@ def test_podman_stands_in_for_docker(
     found = engine.find_engine(podman.runner)
     assert found is not None
     assert found.environ == {"KIND_EXPERIMENTAL_PROVIDER": "podman"}
+
+
+def test_what_podman_loads_from_an_archive_has_the_name_that_it_had_in_docker(
+    machine: Machine, project_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = "Loaded image: localhost/python:3.13-slim\nLoaded image: quay.io/me/x:1\n"
+    podman = Machine(project_root, program="podman", loaded=loaded)
+    monkeypatch.setattr(kind_module, "connect", lambda _: podman)
+    (tmp_path / "a.tar").touch()
+    KindProvider(
+        CHOICE, podman.runner, KindSettings.read({"OAMKIT_ARCHIVES": str(tmp_path)})
+    ).ensure()
+    assert podman.calls("tag", "localhost/python:3.13-slim") == [
+        ("podman", "tag", "localhost/python:3.13-slim", "docker.io/library/python:3.13-slim")
+    ]
+    assert not podman.calls("tag", "quay.io/me/x:1")
 
 
 BUILDKIT = """\

@@ -46,7 +46,7 @@ case "$1" in
       *"get nodes"*) echo node/x ;;
     esac ;;
   image) [ -z "$IMAGE_MISSING" ] ;;
-  load) [ -z "$LOAD_FAILS" ] ;;
+  load) [ -z "$LOAD_FAILS" ] && printf '%s\\n' "$LOADED" ;;
 esac
 """
 
@@ -347,6 +347,23 @@ def test_podman_is_used_where_only_it_answers(create: Create, tmp_path: Path) ->
     docker.rename(tmp_path / "bin" / "podman")
     done = create(PATH=f"{tmp_path / 'bin'}:{_without_docker(tmp_path)}")
     assert done.returncode == 0, done.stderr
+
+
+def test_podman_gets_the_names_that_kind_asks_it_for(create: Create, tmp_path: Path) -> None:
+    """What ``podman load`` (4.3) says of an archive of ``docker save``: short names become its own, kind asks for Docker Hub's."""
+    (tmp_path / "bin" / "docker").rename(tmp_path / "bin" / "podman")
+    (tmp_path / "a.tar").touch()
+    loaded = "Loaded image: localhost/kindest/node:v1\nLoaded image: localhost/python:3\nLoaded image: quay.io/me/x:1"
+    done = create(
+        *("--from-archive", str(tmp_path / "a.tar")),
+        LOADED=loaded,
+        KIND_EXPERIMENTAL_PROVIDER="podman",
+    )
+    assert done.returncode == 0, done.stderr
+    assert [call for call in calls(tmp_path) if call.startswith("docker tag")] == [
+        "docker tag localhost/kindest/node:v1 docker.io/kindest/node:v1",
+        "docker tag localhost/python:3 docker.io/library/python:3",
+    ]
 
 
 def _without_docker(tmp_path: Path) -> str:

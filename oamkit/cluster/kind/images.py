@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from oamkit.engine import mirrored, remedy
 from oamkit.errors import CommandError, ImageError
 
 __all__ = ["NodeImages"]
+
+_AS_LOCAL = re.compile(r"Loaded image: localhost/(\S+)")
 
 PULL_SECONDS = 600.0
 LOAD_SECONDS = 300.0
@@ -97,10 +100,13 @@ class NodeImages:
             ImageError: One isn't an archive of images.
         """
         for archive in self._settings.archives:
-            program = self._containers.engine.program
-            argv: list[str | Path] = [program, "load", "--input", archive]
+            engine = self._containers.engine
+            argv: list[str | Path] = [engine.program, "load", "--input", archive]
             try:
-                self._containers.run(argv, timeout=LOAD_SECONDS, shown=argv)
+                loaded = self._containers.run(argv, timeout=LOAD_SECONDS, shown=argv).stdout
+                # Podman puts "localhost/" before short names; elsewhere, and for kind, they are Docker Hub's.
+                for name in _AS_LOCAL.findall(loaded) if engine.program == "podman" else ():
+                    self._containers.docker("tag", f"localhost/{name}", engine.name_of(name))
             except CommandError as error:
                 raise ImageError(
                     f"{archive} can't be loaded: {error.stderr.strip()}",
