@@ -13,10 +13,31 @@ NAME ?=
 ARGS ?=
 BIN := .venv/bin
 
+# The same in Chinese, for make help:
+#zh help: 显示可以做什么
+#zh course: 在本机从头到尾运行整个课程 [PROVIDER=sandbox|kind LESSONS="03 06"]
+#zh book: 运行整个课程，并写成一本 HTML 书：build/book/index.html
+#zh lab: 在 JupyterLab 中打开课程
+#zh test: 运行全部测试
+#zh test-fast: 运行不需要集群、也不需要编译好的程序的测试
+#zh test-kind: 只运行真实容器上的测试，使用这里正在运行的 Docker 引擎
+#zh test-browser: 在真实浏览器中测试课程和小部件；截图在 build/browser
+#zh lint: 检查风格、类型、分层和 shell 脚本
+#zh format: 把代码整理成项目的格式
+#zh binaries: 构建包含 Kubernetes、kubectl、helm、kind 和 cue 的 wheel（有缓存），并放到 binaries/dist
+#zh bench: 测量：make bench NAME=sandbox（runtime）[ARGS="--idle 600"]
+#zh messages: 更新消息目录：oamkit/locale/zh/messages.po
+#zh translations: 更新中文 notebook：notebooks/translations/zh/
+#zh lock: 由 pyproject.toml 写出 requirements/*.lock [UPGRADE=1：全部用最新版本]
+#zh clean: 删除在这里生成的内容；沙箱会停止，它的对象和缓存保留（oamkit sandbox reset）
+
 .PHONY: help setup setup-dev named course book lab test test-fast test-kind test-browser lint format lock binaries bench messages translations clean
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@case "$${OAMKIT_LANG:-$${LC_ALL:-$${LC_MESSAGES:-$$LANG}}}" in \
+		zh*) sed -n 's/^#zh \([a-z-]*\): /\1\t/p' $(MAKEFILE_LIST);; \
+		*) sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST);; \
+	esac | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is missing. Debian, Ubuntu: apt install python3 python3-venv"; exit 1; }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tomllib
@@ -86,3 +87,21 @@ def test_links_between_documents_lead_somewhere(project_root: Path) -> None:
             if "://" not in target and not (base / target).exists()
         ]
     assert broken == []
+
+
+def test_make_help_names_the_same_targets_in_both_languages(project_root: Path) -> None:
+    shown = {
+        language: subprocess.run(
+            ["make", "--no-print-directory", "help"],
+            cwd=project_root,
+            env={**os.environ, "OAMKIT_LANG": language},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        for language in ("en", "zh")
+    }
+    english, chinese = ([line.split()[1] for line in lines] for lines in shown.values())
+    assert "course" in english
+    assert chinese == english
+    assert all(re.search("[一-鿿]", line) for line in shown["zh"])
