@@ -54,6 +54,7 @@ LIBRARIES = (
     "[default: {value}]",
     "[required]",
     "Aborted.",
+    "reference {name} not found",
     "No space left on device",
     "Permission denied",
     "Read-only file system",
@@ -62,7 +63,7 @@ LIBRARIES = (
     "Not a directory",
     "Address already in use",
 )
-"""What typer and the system say, and the kit passes on."""
+"""What typer, CUE and the system say, and the kit passes on."""
 _NAME = re.compile(r"\S*|[\d.]+ [A-Za-z]{1,3}")
 """A name, or a number with its unit."""
 
