@@ -5,9 +5,7 @@ What makes a workload's next pass: a change of itself, or of an object that it m
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
-from typing import Final
 
 from oamkit.errors import ApiError, ClusterError, OamKitError
 from oamkit.kube import EventType, Informer, Key, Object, Resource, key_of
@@ -25,16 +23,14 @@ from oamkit.runtime.kinds import (
     SERVICES,
 )
 from oamkit.runtime.ledger import Ledger, Place
+from oamkit.runtime.onekind import OneKindController
 from oamkit.runtime.owners import emit_at_application
 from oamkit.runtime.passes import PassFailedError
-from oamkit.runtime.queue import WorkQueue
 from oamkit.runtime.reaping import reap
 from oamkit.runtime.watches import Watches
-from oamkit.runtime.working import Context, awaited, lean, work
+from oamkit.runtime.working import Context, lean
 
 __all__ = ["ContainerizedWorkloadController"]
-
-WORKERS = 4
 
 
 @dataclass
@@ -50,20 +46,19 @@ class _Pass:
         return {(resource, obj["metadata"]["name"]) for resource, obj in self.made}
 
 
-class ContainerizedWorkloadController:
-    """Reconciles ContainerizedWorkloads; see :class:`oamkit.runtime.working.Controller`.
+class ContainerizedWorkloadController(OneKindController):
+    """Reconciles ContainerizedWorkloads; see :class:`oamkit.runtime.onekind.OneKindController`.
 
     Args:
         context: What it works with.
     """
 
-    name: Final = "containerizedworkload"
+    name = "containerizedworkload"
+    workers = 4
 
     def __init__(self, context: Context) -> None:
         client, namespace = context.client, context.namespace
         self._client = client
-        self._metrics = context.metrics
-        self._queue: WorkQueue[Key] = WorkQueue()
         self._workloads = Informer(
             client,
             CONTAINERIZED_WORKLOADS,
@@ -80,36 +75,9 @@ class ContainerizedWorkloadController:
             transform=children.project_by_controller,
         )
         self._ledger = Ledger()
-        self._events = EventRecorder(client, "ContainerizedWorkload", context.instance)
-
-    async def run(self) -> None:
-        """Watch and work until cancelled."""
+        events = EventRecorder(client, "ContainerizedWorkload", context.instance)
+        super().__init__(context, self._workloads, watches=self._children, events=events)
         self._workloads.subscribe(self._changed)
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._events.run())
-                group.create_task(self._workloads.run())
-                await self._workloads.synced.wait()
-                for _ in range(WORKERS):
-                    group.create_task(
-                        work(self.name, self._queue, self.reconcile, self._workloads, self._metrics)
-                    )
-        finally:
-            self._queue.close()
-            await self._children.close()
-
-    def not_ready(self) -> str:
-        """Why it doesn't see the cluster yet; ``""`` if it does."""
-        return awaited(self._workloads)
-
-    def depth(self) -> int:
-        """How many workloads wait for a worker."""
-        return len(self._queue)
-
-    async def finish(self) -> None:
-        """Begin no further pass, and wait until those at work are done and told."""
-        await self._queue.finish()
-        await self._events.drain()
 
     async def reconcile(self, key: Key) -> bool:
         """Make one pass; returns whether it reached its end.
@@ -184,7 +152,7 @@ class ContainerizedWorkloadController:
 
     async def _apply(self, this: _Pass, resource: Resource, obj: Object, manager: str) -> Object:
         """Make one object what it should be; the UID of its controller is the field manager."""
-        name: Final = obj["metadata"]["name"]
+        name = obj["metadata"]["name"]
         place = resource, name
         live = (await self._children.tried(resource, this.key)).items.get((this.key[0], name))
         if live is None or not self._ledger.stands(this.key, place, obj, live):

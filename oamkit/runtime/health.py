@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
 
 from oamkit.errors import ApiError, OamKitError
 from oamkit.kube import Discovery, EventType, Informer, Key, Object, Resource, key_of
@@ -19,69 +18,40 @@ from oamkit.oam.shape import listing, mapping, quoted, reference
 from oamkit.runtime.events import EventRecorder
 from oamkit.runtime.healthview import HealthView, Thing, judged, kept, things
 from oamkit.runtime.kinds import HEALTH_SCOPES
-from oamkit.runtime.queue import WorkQueue
+from oamkit.runtime.onekind import OneKindController
 from oamkit.runtime.uses import Uses
 from oamkit.runtime.watches import Watches
-from oamkit.runtime.working import Context, awaited, work
+from oamkit.runtime.working import Context
 
 __all__ = ["HealthScopeController"]
 
-WORKERS = 2
 SECONDS = 10.0
 """Between two checks, and for a check, unless the scope says otherwise."""
 SHORTEST_SECONDS = 1.0
 
 
-class HealthScopeController:
-    """Reconciles HealthScopes; see :class:`oamkit.runtime.working.Controller`.
+class HealthScopeController(OneKindController):
+    """Reconciles HealthScopes; see :class:`oamkit.runtime.onekind.OneKindController`.
 
     Args:
         context: What it works with; ``resync`` is of no meaning here: each scope has an interval of its own.
     """
 
-    name: Final = "healthscope"
+    name = "healthscope"
+    workers = 2
 
     def __init__(self, context: Context) -> None:
         client, namespace = context.client, context.namespace
         self._client = client
-        self._metrics = context.metrics
         self._discovery = Discovery(client)
-        self._queue: WorkQueue[Key] = WorkQueue()
         self._scopes = Informer(client, HEALTH_SCOPES, namespace=namespace)
         self._workloads: Watches[Key] = Watches(
             client, self._changed, namespace=namespace, transform=kept
         )
         self._uses: Uses[Key, Thing] = Uses()
-        self._events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", context.instance)
-
-    async def run(self) -> None:
-        """Watch and work until cancelled."""
+        events = EventRecorder(client, f"oam/{self.name}.core.oam.dev", context.instance)
+        super().__init__(context, self._scopes, watches=self._workloads, events=events)
         self._scopes.subscribe(lambda _, old, new: self._queue.add(key_of(new or old or {})))
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._events.run())
-                group.create_task(self._scopes.run())
-                await self._scopes.synced.wait()
-                for _ in range(WORKERS):
-                    group.create_task(
-                        work(self.name, self._queue, self.reconcile, self._scopes, self._metrics)
-                    )
-        finally:
-            self._queue.close()
-            await self._workloads.close()
-
-    def not_ready(self) -> str:
-        """Why it doesn't see the cluster yet; ``""`` if it does."""
-        return awaited(self._scopes)
-
-    def depth(self) -> int:
-        """How many scopes wait for a worker."""
-        return len(self._queue)
-
-    async def finish(self) -> None:
-        """Begin no further pass, and wait until those at work are done and told."""
-        await self._queue.finish()
-        await self._events.drain()
 
     async def reconcile(self, key: Key) -> bool:
         """Check one scope.

@@ -6,9 +6,7 @@ change of a WorkloadDefinition. That somebody changes the number by hand doesn't
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from typing import Final
 
 from oamkit.errors import ApiError, ClusterError, OamKitError
 from oamkit.kube import Discovery, EventType, Informer, Key, Object, Resource, key_of
@@ -19,37 +17,35 @@ from oamkit.oam.shape import quoted
 from oamkit.runtime.events import EventRecorder, now
 from oamkit.runtime.events import EventType as Severity
 from oamkit.runtime.kinds import CRDS, MANUAL_SCALER_TRAITS, WORKLOAD_DEFINITIONS
+from oamkit.runtime.onekind import OneKindController
 from oamkit.runtime.owners import emit_at_application
 from oamkit.runtime.passes import PassFailedError
-from oamkit.runtime.queue import WorkQueue
 from oamkit.runtime.uses import Uses
 from oamkit.runtime.watches import Watches
-from oamkit.runtime.working import Context, awaited, lean, work
+from oamkit.runtime.working import Context, lean
 
 __all__ = ["ManualScalerController"]
 
-WORKERS = 2
 PATIENCE = 3
 """How many passes wait in silence for the first child of a workload: its controller has just begun, too."""
 
 Candidate = tuple[Resource, Object]
 
 
-class ManualScalerController:
-    """Reconciles ManualScalerTraits; see :class:`oamkit.runtime.working.Controller`.
+class ManualScalerController(OneKindController):
+    """Reconciles ManualScalerTraits; see :class:`oamkit.runtime.onekind.OneKindController`.
 
     Args:
         context: What it works with.
     """
 
-    name: Final = "manualscalertrait"
+    name = "manualscalertrait"
+    workers = 2
 
     def __init__(self, context: Context) -> None:
         client, namespace = context.client, context.namespace
         self._client = client
-        self._metrics = context.metrics
         self._discovery = Discovery(client)
-        self._queue: WorkQueue[Key] = WorkQueue()
         self._traits = Informer(client, MANUAL_SCALER_TRAITS, namespace=namespace, transform=lean)
         self._definitions = Informer(client, WORKLOAD_DEFINITIONS, transform=lean)
         self._candidates: Watches[Key] = Watches(
@@ -62,39 +58,15 @@ class ManualScalerController:
         self._uses: Uses[Key, object] = Uses()
         self._early: Counter[Key] = Counter()
         self._with_scale: set[Resource] = set()
-        self._events = EventRecorder(client, "ManualScalarTrait", context.instance)
-
-    async def run(self) -> None:
-        """Watch and work until cancelled."""
+        super().__init__(
+            context,
+            self._traits,
+            self._definitions,
+            watches=self._candidates,
+            events=EventRecorder(client, "ManualScalarTrait", context.instance),
+        )
         self._traits.subscribe(self._changed)
         self._definitions.subscribe(self._definition_changed)
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._events.run())
-                for informer in (self._traits, self._definitions):
-                    group.create_task(informer.run())
-                for informer in (self._traits, self._definitions):
-                    await informer.synced.wait()
-                for _ in range(WORKERS):
-                    group.create_task(
-                        work(self.name, self._queue, self.reconcile, self._traits, self._metrics)
-                    )
-        finally:
-            self._queue.close()
-            await self._candidates.close()
-
-    def not_ready(self) -> str:
-        """Why it doesn't see the cluster yet; ``""`` if it does."""
-        return awaited(self._traits, self._definitions)
-
-    def depth(self) -> int:
-        """How many traits wait for a worker."""
-        return len(self._queue)
-
-    async def finish(self) -> None:
-        """Begin no further pass, and wait until those at work are done and told."""
-        await self._queue.finish()
-        await self._events.drain()
 
     async def reconcile(self, key: Key) -> bool:
         """Make one pass; returns whether it reached its end.
@@ -177,7 +149,7 @@ class ManualScalerController:
         watched = {resource}
         found: list[Candidate] = []
         try:
-            name: Final = scaling.workload_definition_name(workload, resource.plural)
+            name = scaling.workload_definition_name(workload, resource.plural)
             kinds = scaling.child_kinds(self._definitions.items.get(("", name)))
             self._uses.add(key, [workload["metadata"]["uid"]])
             for child in kinds:
