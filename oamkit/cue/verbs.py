@@ -72,6 +72,8 @@ class Rewritten(Line):
         """Say it."""
         if not self.files:
             return f"Nothing to change in {self.before} lines."
+        if len(self.files) == 1:
+            return f"1 file rewritten: {self.before} lines became {self.after}."
         return f"{len(self.files)} files rewritten: {self.before} lines became {self.after}."
 
 
