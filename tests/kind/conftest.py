@@ -1,7 +1,8 @@
 """Fixtures of the kind ring: a container engine, the images that kind needs, and clusters that leave nothing behind.
 
-On a learner's machine the ring uses the engine that runs there, and is skipped where there is none. In CI, as root, Debian's is installed
-and started, and all images are made here (:mod:`support.kind`): so its faults can be tried too. A skipped test fails in CI.
+On a learner's machine, or CI's that has one, the ring uses the engine that runs there, leaves out what would stop it, and is skipped where there
+is none. In CI, as root, Debian's is installed and started, and all images are made here (:mod:`support.kind`): so its faults can be tried
+too. A skipped test fails in CI.
 """
 
 from __future__ import annotations
@@ -38,8 +39,16 @@ class Machine:
     engine: engines.Engine | None = None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the ring, with time for its first run, which makes all images."""
+OURS = bool(os.environ.get("CI")) and os.geteuid() == 0
+"""Whether the engine and all images are the tests' own."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the ring, with time for its first run, which makes all images; leave out what isn't done to somebody's engine."""
+    others = [item for item in items if not OURS and item.get_closest_marker("own_engine")]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.kind)
@@ -50,8 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")
 def machine() -> Iterator[Machine]:
     """The engine and the images; made once, kept in the cache."""
-    ours = bool(os.environ.get("CI")) and os.geteuid() == 0
-    if not ours:
+    if not OURS:
         if not engines.answers():
             pytest.skip("no container engine runs here; CI=true, as root, installs and starts one")
         yield Machine()

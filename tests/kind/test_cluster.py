@@ -127,10 +127,9 @@ def test_the_script_by_hand_finds_it_and_gives_its_context(
     assert context.strip() == f"kind-{CLUSTER}"
 
 
+@pytest.mark.own_engine
 def test_what_kube_proxy_has_not_translated_stays_on_the_node(cluster: KindPlace) -> None:
     """A call to an unknown Service's address must be refused on the node, not leave by the machine's default route."""
-    if cluster.engine is None:
-        pytest.skip("the machine's own node image decides that")
     before = _rejected(cluster)
     call = f"timeout 5 bash -c '</dev/tcp/{UNUSED}/80'"
     done = cluster.docker("exec", NODE, "bash", "-c", f"{call} 2>&1; echo code $?")
@@ -158,14 +157,14 @@ def test_logs_are_exported_in_one_call(cluster: KindPlace, tmp_path: Path) -> No
 
 
 def test_a_node_that_was_restarted_is_waited_for(cluster: KindPlace) -> None:
-    cluster.docker("restart", "--time", "5", NODE)
+    cluster.docker("restart", "--time", "1", NODE)
     status = cluster.provider().ensure()
     assert status.running
     eventually(lambda: _answer(cluster) == 404, what="Traefik after the restart")
 
 
 def test_a_node_that_was_stopped_is_started(cluster: KindPlace) -> None:
-    cluster.docker("stop", "--time", "5", NODE)
+    cluster.docker("stop", "--time", "1", NODE)
     assert not cluster.provider().status().running
     status = cluster.provider().ensure()
     assert status.changed
@@ -173,9 +172,9 @@ def test_a_node_that_was_stopped_is_started(cluster: KindPlace) -> None:
     eventually(lambda: _answer(cluster) == 404, what="Traefik after the start")
 
 
+@pytest.mark.own_engine
 def test_docker_that_stops_is_told_and_comes_back(cluster: KindPlace) -> None:
-    if cluster.engine is None:
-        pytest.skip("the machine's own engine isn't ours to stop")
+    assert cluster.engine is not None
     kind = cluster.provider()
     kind.kubeconfig()
     cluster.engine.stop()
