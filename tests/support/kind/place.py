@@ -30,10 +30,12 @@ class KindPlace:
 
     Args:
         engine: Our own dockerd; ``None`` if it is the machine's, which no test stops.
+        base: The image with Python that the whole kit can be set up in.
     """
 
-    def __init__(self, engine: Engine | None) -> None:
+    def __init__(self, engine: Engine | None, base: str = "python:3.13-slim") -> None:
         self.engine = engine
+        self.base = base
         self.runner = ProgramRunner()
 
     def provider(self) -> KindProvider:
