@@ -74,7 +74,7 @@ def choose(
         >>> choose("kind").name
         <ProviderName.KIND: 'kind'>
         >>> str(choose(environ={"OAMKIT_PROVIDER": "sandbox"}))
-        'sandbox, because OAMKIT_PROVIDER says so'
+        'sandbox, because the variable OAMKIT_PROVIDER says so'
     """
     if name:
         return Choice(_parse(name, "provider"), "you asked for it")
@@ -82,10 +82,10 @@ def choose(
         return _selected
     value = (os.environ if environ is None else environ).get(VARIABLE, "").strip()
     if value:
-        return Choice(_parse(value, VARIABLE), f"{VARIABLE} says so")
+        return Choice(_parse(value, VARIABLE), f"the variable {VARIABLE} says so")
     engine = find_engine(runner)
     if engine is not None:
-        return Choice(ProviderName.KIND, f"{engine.title} answers on this machine")
+        return Choice(ProviderName.KIND, f"on this machine {engine.title} answers")
     return Choice(ProviderName.SANDBOX, "no Docker answers on this machine")
 
 

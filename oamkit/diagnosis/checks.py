@@ -35,7 +35,8 @@ def _provider(machine: Machine) -> Check:
         choice = choose(runner=machine.runner, environ=machine.environ)
     except OamKitError as error:
         return Check("provider", State.FAIL, error.message, error.hint)
-    return Check("provider", State.OK, f"the cluster will run in {choice}")
+    found = f"the cluster will run in {choice.name}, because {choice.reason}"
+    return Check("provider", State.OK, found)
 
 
 def _programs(machine: Machine) -> Check:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from oamkit.languages import message
 from oamkit.topology import Edge, Graph, Health, Node, Role, State
 from oamkit.topology.reading import Obj, text
 
 __all__ = ["CONCEPTS", "Concept", "concept_graph", "live_objects"]
 
-DEVELOPER = "developer"
+DEVELOPER = message("developer")
 OPERATOR = "application operator"
 INFRASTRUCTURE = "infrastructure operator"
 

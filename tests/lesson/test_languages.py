@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -128,6 +129,19 @@ def test_what_is_waited_for_ends_with_dots() -> None:
         Catalogue({**CHINESE, **available}).translate("  Deployment/web: 1 of 3 Pods available …")
         == "  Deployment/web:3 个 Pod 中有 1 个可用……"
     )
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "the cluster will run in sandbox, because the variable OAMKIT_PROVIDER says so",
+        "the cluster will run in kind, because on this machine Docker answers",
+    ],
+)
+def test_sentences_of_the_first_lessons_are_chinese_as_a_whole(sentence: str) -> None:
+    languages.language("zh")
+    names = re.findall("[A-Za-z_]+", languages.translate(sentence))
+    assert set(names) <= {"sandbox", "OAMKIT_PROVIDER", "kind", "Docker"}
 
 
 def test_a_command_that_failed_is_told_in_chinese_line_by_line() -> None:

@@ -33,9 +33,14 @@ def _forget() -> Iterator[None]:
     ("name", "environ", "runner", "expected"),
     [
         ("kubeconfig", {"OAMKIT_PROVIDER": "kind"}, DOCKER, "kubeconfig, because you asked for it"),
-        (None, {"OAMKIT_PROVIDER": "Sandbox "}, DOCKER, "sandbox, because OAMKIT_PROVIDER says so"),
-        (None, {}, DOCKER, "kind, because Docker answers on this machine"),
-        (None, {}, PODMAN, "kind, because Podman answers on this machine"),
+        (
+            None,
+            {"OAMKIT_PROVIDER": "Sandbox "},
+            DOCKER,
+            "sandbox, because the variable OAMKIT_PROVIDER says so",
+        ),
+        (None, {}, DOCKER, "kind, because on this machine Docker answers"),
+        (None, {}, PODMAN, "kind, because on this machine Podman answers"),
         ("", {}, NO_DOCKER, "sandbox, because no Docker answers on this machine"),
     ],
 )
