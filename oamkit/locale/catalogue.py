@@ -55,6 +55,7 @@ LIBRARIES = (
     "[required]",
     "Aborted.",
     "reference {name} not found",
+    "404 page not found",
     "No space left on device",
     "Permission denied",
     "Read-only file system",
@@ -63,7 +64,7 @@ LIBRARIES = (
     "Not a directory",
     "Address already in use",
 )
-"""What typer, CUE and the system say, and the kit passes on."""
+"""What typer, CUE, Traefik and the system say, and the kit passes on."""
 _NAME = re.compile(r"\S*|[\d.]+ [A-Za-z]{1,3}")
 """A name, or a number with its unit."""
 
