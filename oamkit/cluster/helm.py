@@ -13,6 +13,7 @@ from oamkit import paths, show
 from oamkit.cluster import active, kubectl, manifests
 from oamkit.cluster.states import holds
 from oamkit.errors import CommandError, InputError
+from oamkit.languages import message
 from oamkit.process import Completed
 from oamkit.show import Line
 
@@ -42,8 +43,10 @@ class Release(Line):
 
     def line(self) -> str:
         """Say it."""
-        of = f", revision {self.revision} of {self.chart}" if self.chart else ""
-        return f"release {self.name} in namespace {self.namespace}: {self.verb}{of}"
+        told = f"release {self.name} in namespace {self.namespace}: {self.verb}"
+        if not self.chart:
+            return told
+        return f"{told}, revision {self.revision} of {self.chart}"
 
 
 def install(
@@ -136,7 +139,7 @@ def uninstall(release: str, *, namespace: str = "default", timeout: float = 90.0
     argv += ["--wait", "--timeout", f"{timeout:.0f}s"]
     show.command(argv)
     _run(argv, timeout + 30)
-    return Release(release, namespace, "uninstalled")
+    return Release(release, namespace, message("uninstalled"))
 
 
 def _renew_kinds(folder: Path) -> None:

@@ -65,8 +65,8 @@ LIBRARIES = (
     "Address already in use",
 )
 """What typer, CUE, Traefik and the system say, and the kit passes on."""
-_NAME = re.compile(r"\S*|[\d.]+ [A-Za-z]{1,3}")
-"""A name, or a number with its unit."""
+_NAME = re.compile(r"\S*|[A-Z]\w*(, [\w.]+=\S+)+|[\d.]+ [A-Za-z]{1,3}")
+"""A name, e.g. of a condition, with fields and their values (``Synced, status=True``), or a number with its unit."""
 
 
 @dataclass(frozen=True)
