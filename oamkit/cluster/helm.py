@@ -13,7 +13,6 @@ from oamkit import paths, show
 from oamkit.cluster import active, kubectl, manifests
 from oamkit.cluster.states import holds
 from oamkit.errors import CommandError, InputError
-from oamkit.languages import message
 from oamkit.process import Completed
 from oamkit.show import Line
 
@@ -43,10 +42,13 @@ class Release(Line):
 
     def line(self) -> str:
         """Say it."""
-        told = f"release {self.name} in namespace {self.namespace}: {self.verb}"
-        if not self.chart:
-            return told
-        return f"{told}, revision {self.revision} of {self.chart}"
+        of = f"revision {self.revision} of {self.chart}"
+        return {
+            "installed": f"release {self.name} in namespace {self.namespace}: installed, {of}",
+            "upgraded": f"release {self.name} in namespace {self.namespace}: upgraded, {of}",
+            "uninstalled": f"release {self.name} in namespace {self.namespace}: uninstalled",
+            "not there": f"release {self.name} in namespace {self.namespace}: not there",
+        }[self.verb]
 
 
 def install(
@@ -139,7 +141,7 @@ def uninstall(release: str, *, namespace: str = "default", timeout: float = 90.0
     argv += ["--wait", "--timeout", f"{timeout:.0f}s"]
     show.command(argv)
     _run(argv, timeout + 30)
-    return Release(release, namespace, message("uninstalled"))
+    return Release(release, namespace, "uninstalled")
 
 
 def _renew_kinds(folder: Path) -> None:
