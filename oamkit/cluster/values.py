@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from oamkit.cluster.api import Json
 from oamkit.cluster.yaml_view import YamlView, dump
+from oamkit.languages import message
 from oamkit.show import Rendered, Table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 __all__ = ["Change", "Changes", "Object", "Objects"]
+
+UNCHANGED = message("unchanged")
+"""kubectl's word for an object that was so already."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Changes(Rendered):
     @property
     def changed(self) -> bool:
         """Whether anything is different now."""
-        return any(change.verb != "unchanged" for change in self.items)
+        return any(change.verb != UNCHANGED for change in self.items)
 
     def __iter__(self) -> Iterator[Change]:
         return iter(self.items)

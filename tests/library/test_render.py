@@ -128,7 +128,7 @@ def test_files_can_be_named_one_by_one_and_applications_by_name() -> None:
         ({"component": ("- name: image", "- nam: image")}, r"component\.yaml:2: spec\.parameters"),
         (
             {"definition": ("spec:\n  definitionRef:", "spec: [1]\nx:\n  definitionRef:")},
-            r"definition\.yaml:2: spec: expected an object",
+            r"definition\.yaml:3: spec: expected an object",
         ),
         (
             {"appconfig": ("kind: ApplicationConfiguration", "kind: Application")},
