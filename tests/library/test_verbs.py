@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from oamkit import fetch, helm, images, provider
+from oamkit import apply, fetch, helm, images, kubectl, provider
 from oamkit.cluster import active
 from oamkit.errors import CommandError, InputError, WaitTimeoutError
 from oamkit.process import Completed, FakeRunner, RecordingRunner
@@ -54,6 +54,47 @@ def web(answers: list[tuple[int, str]]) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+UNREACHED = (
+    'Error from server (InternalError): error when creating "STDIN": Internal error occurred: failed calling webhook '
+    '"mutate.example": failed to call webhook: Post "https://hook.default.svc:443/": dial tcp 10.96.0.9:443: connect: connection refused'
+)
+
+
+def _hooked(refusals: int) -> tuple[FakeRunner, list[str]]:
+    """A kubectl whose webhook is reached only after some refusals, and what was run."""
+    ran: list[str] = []
+
+    def answer(argv: tuple[str, ...]) -> Completed:
+        ran.append(argv[1])
+        if len(ran) <= refusals:
+            return Completed(argv, 1, "", UNREACHED)
+        return Completed(argv, 0, "configmap/settings created\n", "")
+
+    return FakeRunner({("kubectl",): answer}), ran
+
+
+def test_apply_waits_for_a_webhook_that_nodes_have_not_heard_of_yet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}}
+    runner, ran = _hooked(refusals=2)
+    with _place(runner):
+        assert [change.verb for change in apply(settings)] == ["created"]
+    assert ran == ["apply"] * 3
+    assert capsys.readouterr().out.count("the webhook mutate.example doesn't answer yet …") == 1
+    # What can't be run twice isn't; and what never answers is told in the end.
+    runner, ran = _hooked(refusals=1)
+    with _place(runner), pytest.raises(CommandError, match="failed calling webhook"):
+        kubectl("create", "-f", "settings.yaml")
+    assert ran == ["create"]
+    monkeypatch.setattr("oamkit.cluster.kubectl.REACH_SECONDS", 0.6)
+    runner, ran = _hooked(refusals=99)
+    with _place(runner), pytest.raises(CommandError) as caught:
+        apply(settings)
+    assert len(ran) > 1
+    assert "whether it runs" in caught.value.hint
 
 
 def test_fetch_asks_the_cluster_s_ingress(web: str, capsys: pytest.CaptureFixture[str]) -> None:
