@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from oamkit import paths, show
@@ -173,7 +174,10 @@ def run_lesson(
     show.say(f"\n{lesson.number} {told.title}", "bold")
     begin = time.monotonic()
     error: Exception | None = None
-    with (output / f"{lesson.name}.log").open("wb") as log:
+    with (
+        (output / f"{lesson.name}.log").open("wb") as log,
+        TemporaryDirectory(prefix="kernel-", dir=paths.runtime()) as sockets,
+    ):
         try:
             papermill.execute_notebook(
                 lesson.path,
@@ -187,7 +191,7 @@ def run_lesson(
                 execution_timeout=cell_seconds,
                 store_widget_state=False,
                 coalesce_streams=True,  # lines that were printed one by one are one text, as in JupyterLab
-                kernel_manager_class=_kernels(log),
+                kernel_manager_class=_kernels(log, Path(sockets)),
                 on_cell_start=told.starts,
                 on_cell_executed=told.executed,
             )
@@ -211,15 +215,19 @@ def run_lesson(
     )
 
 
-def _kernels(log: BinaryIO) -> type[Any]:
+def _kernels(log: BinaryIO, sockets: Path) -> type[Any]:
     """Kernels that write what they say of themselves to a file, and are spoken to by Unix sockets.
 
-    Anyone on this machine could listen in on loopback TCP.
+    Anyone on this machine could listen in on loopback TCP. Jupyter itself would put the sockets into the notebook's folder, which may be
+    read-only, and where those of another run would have the same names.
     """
     from jupyter_client.manager import AsyncKernelManager
 
     class Manager(AsyncKernelManager):
         transport = "ipc"
+
+        def _ip_default(self) -> str:
+            return str(sockets / "socket")
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # noqa: ANN401 - as its own base has it
             # What runs by itself is nothing that the learner has done.

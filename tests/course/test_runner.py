@@ -5,12 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from oamkit import paths
 from oamkit.course.runner import CourseResult, run_course
 from oamkit.errors import InputError, OamKitError
 from oamkit.lesson import progress
@@ -187,6 +190,29 @@ def test_kernels_leave_nothing_behind(
     write: Callable[..., Path], notebooks: Path, tmp_path: Path
 ) -> None:
     write("00-one", "import os\nos.getpid()", tags={0: ["answer"]})
+    before = set(notebooks.iterdir())
     pid = int(_run(notebooks, tmp_path).lessons[0].answer)
     assert pid != os.getpid()
     assert not _alive(pid)
+    assert set(notebooks.iterdir()) == before
+    assert list(paths.runtime().glob("kernel-*")) == []
+
+
+def test_runs_in_one_checkout_have_kernels_of_their_own(
+    write: Callable[..., Path], notebooks: Path, tmp_path: Path
+) -> None:
+    """Several learners share a checkout; their runs begin at the same moment."""
+    write("00-one", "import time\ntime.sleep(1)\nprint('mine')")
+    code = (
+        "import pathlib, sys; from oamkit.course.runner import run_course; out = pathlib.Path(sys.argv[1]); "
+        "sys.exit(not run_course(['00'], provider='sandbox', notebooks=pathlib.Path(sys.argv[2]), output=out).passed)"
+    )
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / f"out-{n}"), str(notebooks)],
+            env={**os.environ, "OAMKIT_HOME": str(tmp_path / f"home-{n}")},
+            stdout=subprocess.DEVNULL,
+        )
+        for n in range(4)
+    ]
+    assert [run.wait(90) for run in runs] == [0] * 4
