@@ -57,7 +57,7 @@ lab: setup  ## Open the course in JupyterLab
 	@$(BIN)/oamkit lab
 
 test: setup-dev lint  ## Run all tests
-	@$(BIN)/python scripts/run_tests.py --durations=15
+	@$(BIN)/python -m pytest --durations=15
 
 test-fast: setup-dev  ## Run the tests that need no cluster and no built programs
 	@$(BIN)/python -m pytest -m "not kind and not sandbox and not e2e and not notebooks and not binaries and not browser"
