@@ -155,9 +155,8 @@ def _renew_kinds(folder: Path) -> None:
         for each in active.api().request("GET", path)["items"]
     }
     if any(
-        name in there and not holds(there[name], each.object["spec"])
+        (spec := there.get(each.identity[3])) and not holds(spec, each.object["spec"])
         for each in wanted
-        for name in [each.identity[3]]
     ):
         show.say(
             "Kinds of an earlier release are still there: helm leaves them, so they are brought up to date first."

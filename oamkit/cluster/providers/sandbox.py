@@ -64,22 +64,14 @@ class SandboxProvider:
         """See :meth:`oamkit.cluster.base.Provider.kubeconfig`."""
         file = self._sandbox.kubeconfig
         if not file.is_file():
-            raise ClusterError(
-                "The sandbox was never started.",
-                hint="Start it: cluster.ensure(), or in a terminal: oamkit sandbox up.",
-                code="no-cluster",
-            )
+            raise _no_cluster("The sandbox was never started.")
         return file
 
     def url(self) -> str:
         """See :meth:`oamkit.cluster.base.Provider.url`."""
         state = self._state()
         if state is None:
-            raise ClusterError(
-                "The sandbox doesn't run.",
-                hint="Start it: cluster.ensure(), or in a terminal: oamkit sandbox up.",
-                code="no-cluster",
-            )
+            raise _no_cluster("The sandbox doesn't run.")
         return _url(state)
 
     def load_image(self, tag: str) -> LoadedImage:
@@ -100,11 +92,7 @@ class SandboxProvider:
         """See :meth:`oamkit.cluster.base.Provider.export_logs`."""
         logs = self._sandbox.paths.logs
         if not logs.is_dir():
-            raise ClusterError(
-                "The sandbox was never started.",
-                hint="Start it: cluster.ensure(), or in a terminal: oamkit sandbox up.",
-                code="no-cluster",
-            )
+            raise _no_cluster("The sandbox was never started.")
         shutil.copytree(logs, folder, dirs_exist_ok=True)
         return folder
 
@@ -146,3 +134,11 @@ class _Progress:
 
 def _url(state: State) -> str:
     return "http://localhost" + ("" if state.ports.http == 80 else f":{state.ports.http}")
+
+
+def _no_cluster(message: str) -> ClusterError:
+    return ClusterError(
+        message,
+        hint="Start it: cluster.ensure(), or in a terminal: oamkit sandbox up.",
+        code="no-cluster",
+    )
